@@ -2,7 +2,6 @@
 #ifndef UPLOAD_H
 #define UPLOAD_H
 
-#include <sodium.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,7 +50,7 @@ struct upload {
 	struct buf value; /* of the field that is arriving */
 	const char *name;
 	bool in_file;
-	crypto_hash_sha256_state hash;
+	struct crypto_hash_sha256_state *hash;
 };
 
 /*

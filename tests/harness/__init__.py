@@ -1,0 +1,1 @@
+"""What every scenario, hostile and browser test of Vulcan stands on."""

@@ -1,0 +1,1 @@
+"""Attacks and faults, named by their numbers in the catalogue."""

@@ -1,0 +1,1 @@
+"""What Vulcan does for its users, through the real nginx."""

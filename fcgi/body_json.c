@@ -227,6 +227,18 @@ scan_word(struct scan *s)
 
 static int scan_value(struct scan *);
 
+/* name may hold escapes: "\\u0061" is "a". */
+static bool
+name_is(const struct span *name, const char *wanted)
+{
+	if (memchr(name->at, '\\', name->len) == NULL)
+		return strlen(wanted) == name->len &&
+			memcmp(wanted, name->at, name->len) == 0;
+	cJSON v_autocjson *text =
+		cJSON_ParseWithLength(name->at - 1, name->len + 2);
+	return cJSON_IsString(text) && strcmp(text->valuestring, wanted) == 0;
+}
+
 static int
 scan_member(struct scan *s)
 {
@@ -244,9 +256,7 @@ scan_member(struct scan *s)
 	size_t start = s->at;
 	if (scan_value(s) == -1)
 		return -1;
-	if (s->depth == 1 && s->wanted != NULL &&
-		strlen(s->wanted) == name.len &&
-		memcmp(s->wanted, name.at, name.len) == 0)
+	if (s->depth == 1 && s->wanted != NULL && name_is(&name, s->wanted))
 		s->found = (struct span){s->text + start, s->at - start};
 	return 0;
 }

@@ -4,7 +4,7 @@ import json
 import statistics
 import threading
 
-from harness.case import VulcanCase
+from harness.case import WRONG, VulcanCase
 from harness.instance import rounds
 
 # A limit of wall time in a release build is kept this well (catalogue, a07).
@@ -50,7 +50,7 @@ class TestA07Time(VulcanCase):
         self.assertLess(record["usage"]["wall_ms"], 10000)
         # Sleeping costs no processor time.
         record = self.api.run(
-            "await new Promise(r => setTimeout(r, 400)); console.log(1)",
+            "await new Promise(r => setTimeout(r, WRONG)); console.log(1)",
             limits={"wall_ms": 20000, "cpu_ms": 300})
         self.ends(record, "completed")
 
@@ -113,18 +113,18 @@ class TestA09Limits(VulcanCase):
         for field in self.FIELDS:
             for text in self.BAD:
                 with self.subTest(field=field, text=text):
-                    body = self.problem(self.send(field, text), 400)
+                    body = self.problem(self.send(field, text), WRONG)
                     self.assertIn(field, body.get("field", ""), body)
             for text in self.NOT_JSON:
                 with self.subTest(field=field, text=text):
-                    self.problem(self.send(field, text), 400)
+                    self.problem(self.send(field, text), WRONG)
         after = self.v.row("SELECT count(*) FROM workloads")[0]
         self.assertEqual(before, after)
 
     def test_a09_zero(self):
         for field in self.FIELDS[:-1]:
             with self.subTest(field=field):
-                body = self.problem(self.send(field, "0"), 400)
+                body = self.problem(self.send(field, "0"), WRONG)
                 self.assertIn(field, body["field"])
         # Keeping no output at all is a wish that can be granted.
         answer = self.send("output_bytes", "0")
@@ -133,7 +133,7 @@ class TestA09Limits(VulcanCase):
     def test_a09_unknown_limit(self):
         for field in ("wall", "wall_time_limit", "WALL_MS", "memory", ""):
             with self.subTest(field=field):
-                self.problem(self.send(field, "5"), 400)
+                self.problem(self.send(field, "5"), WRONG)
 
     def test_a09_missing_takes_the_default(self):
         for limits in ({}, {"wall_ms": None}, None):

@@ -8,7 +8,7 @@ import signal
 import socket
 
 from harness import jail
-from harness.case import VulcanCase
+from harness.case import WRONG, VulcanCase
 from harness.instance import await_true, rounds
 
 # What a program finds in its global scope beside JavaScript's own. A name
@@ -597,7 +597,7 @@ class TestB15Source(VulcanCase):
             with self.subTest(raw=raw):
                 body = b'{"runtime":"javascript","code":' + raw + b"}"
                 answer = self.api.call("POST", "/v1/workloads", raw=body)
-                self.problem(answer, 400)
+                self.problem(answer, WRONG)
 
     def test_b15_imports_outside(self):
         port = self.canaries.ports["127.0.0.1", socket.SOCK_STREAM]

@@ -1,0 +1,1 @@
+"""P14, P15: the database beside the disk it stands on."""

@@ -63,7 +63,10 @@ struct driver {
 	void (*destroy)(struct sandbox *);
 };
 
-/* The drivers of this build, NULL-terminated; see backend.c. */
+/* The drivers of this build; backend.c lists them. */
 extern const struct driver isolate_driver;
+
+/* Serves the driver's tier by this one, for tests; NULL takes it back. */
+void backend_use_driver(const struct driver *);
 
 #endif

@@ -1,0 +1,370 @@
+/* The TypeScript compiler in a jail of its own, from its start to its bundle.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include "compile.h"
+#include "compile_jail.h"
+#include "fd.h"
+#include "json.h"
+#include "poison.h"
+#include "proc.h"
+#include "vtime.h"
+
+#define ROOT_SIZE "96m"
+#define ROOT_INODES "12000"
+#define READ_BYTES 65536
+
+static struct sock_fprog filter;
+
+void
+compile_ground_init(struct compile_ground *g)
+{
+	g->program = g->network = -1;
+}
+
+/* A network namespace that stays empty: made by a child that ends at once. */
+static int
+empty_network(struct verr *e)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) == -1)
+		return verr_set(e, VERR_HOST, errno, "pipe");
+	int v_autoclose get = ends[0];
+	int v_autoclose put = ends[1];
+	pid_t pid = fork();
+	if (pid == -1)
+		return verr_set(e, VERR_HOST, errno, "fork");
+	if (pid == 0) {
+		char made = unshare(CLONE_NEWNET) == 0;
+		ssize_t n = write(put, &made, 1);
+		/* Lives until it was looked at. */
+		fd_close(&put);
+		pause();
+		_exit(n == 1 ? 0 : 1);
+	}
+	char made = 0;
+	ssize_t n = read(get, &made, 1);
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	int fd = n == 1 && made ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	int why = errno;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return fd == -1 ? verr_set(e, VERR_HOST, why, "an empty network") : fd;
+}
+
+int
+compile_ground_open(
+	struct compile_ground *g, const char *program, struct verr *e)
+{
+	g->program = open(program, O_RDONLY | O_CLOEXEC);
+	if (g->program == -1)
+		return 0;
+	g->network = empty_network(e);
+	if (g->network == -1)
+		return -1;
+	return filter.filter != NULL ? 0 : compile_jail_filter(&filter, e);
+}
+
+void
+compile_ground_close(struct compile_ground *g)
+{
+	fd_close(&g->program);
+	fd_close(&g->network);
+}
+
+bool
+compile_ground_usable(const struct compile_ground *g)
+{
+	return g->program != -1;
+}
+
+/* A tmpfs that only its holder and the compiler will see. */
+static int
+make_root(uid_t uid, struct verr *e)
+{
+	int v_autoclose fs = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
+	char id[16];
+	snprintf(id, sizeof(id), "%u", uid);
+	const char *const options[][2] = {{"size", ROOT_SIZE},
+		{"nr_inodes", ROOT_INODES}, {"mode", "0700"}, {"uid", id},
+		{"gid", id}};
+	bool good = fs != -1;
+	for (size_t i = 0; good && i < 5; i++)
+		good = syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING,
+			       options[i][0], options[i][1], 0) == 0;
+	int root = -1;
+	if (good &&
+		syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) ==
+			0)
+		root = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC,
+			MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				MOUNT_ATTR_NOEXEC);
+	if (root == -1)
+		return verr_set(e, VERR_HOST, errno, "the compiler's root");
+	return root;
+}
+
+static struct compile_job *
+new_job(void)
+{
+	struct compile_job *job = calloc(1, sizeof(*job));
+	if (job == NULL)
+		return NULL;
+	job->pid = -1;
+	job->pidfd = job->root = job->in = job->out = job->err = -1;
+	buf_init(&job->bundle, COMPILE_OUT_BYTES);
+	buf_init(&job->said, COMPILE_SAID_BYTES + READ_BYTES);
+	return job;
+}
+
+static int
+make_pipe(int *ours, int *theirs, bool we_write, struct verr *e)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) == -1)
+		return verr_set(e, VERR_HOST, errno, "pipe");
+	*ours = ends[we_write ? 1 : 0];
+	*theirs = ends[we_write ? 0 : 1];
+	return 0;
+}
+
+static int
+start(const struct compile_ground *g, uid_t uid, const struct cgroup *cg,
+	struct compile_job *job, struct verr *e)
+{
+	int v_autoclose in = -1;
+	int v_autoclose out = -1;
+	int v_autoclose err = -1;
+	if (make_pipe(&job->in, &in, true, e) == -1 ||
+		make_pipe(&job->out, &out, false, e) == -1 ||
+		make_pipe(&job->err, &err, false, e) == -1)
+		return -1;
+	if (fd_nonblock(job->out, e) == -1 || fd_nonblock(job->err, e) == -1)
+		return -1;
+	job->root = make_root(uid, e);
+	if (job->root == -1)
+		return -1;
+	struct compile_jail j = {.uid = uid,
+		.program = g->program,
+		.network = g->network,
+		.root = job->root,
+		.in = in,
+		.out = out,
+		.err = err,
+		.cgroup_version = cg->version,
+		.filter = &filter};
+	j.cgroup_count = cgroup_entry(cg, j.cgroup_fds, ISOLATE_CGROUPS_MAX, e);
+	if (j.cgroup_count == -1)
+		return -1;
+	int r = compile_jail_start(&j, &job->pid, &job->pidfd, e);
+	for (int i = 0; i < j.cgroup_count; i++)
+		close(j.cgroup_fds[i]);
+	if (r == 0 && clock_getcpuclockid(job->pid, &job->cpu_clock) != 0)
+		return verr_set(e, VERR_HOST, ESRCH, "clock of the compiler");
+	return r;
+}
+
+int
+compile_start(const struct compile_ground *g, uid_t uid,
+	const struct cgroup *cg, struct compile_job **ret, struct verr *e)
+{
+	if (g->program == -1)
+		return verr_set(e, VERR_HOST, 0,
+			"no TypeScript compiler; apt-get install esbuild");
+	struct compile_job *job = new_job();
+	if (job == NULL)
+		return verr_set(e, VERR_HOST, ENOMEM, "compiler");
+	if (start(g, uid, cg, job, e) == -1) {
+		compile_end(job);
+		return verr_wrap(e, "compiler");
+	}
+	*ret = job;
+	return 0;
+}
+
+/* Names were checked when they were taken in; here they meet a path. */
+static bool
+good_name(const char *name)
+{
+	if (name[0] == '\0' || name[0] == '/' || strlen(name) > 400)
+		return false;
+	for (const char *p = name; *p != '\0';) {
+		size_t n = strcspn(p, "/");
+		if (n == 0 || (n == 1 && p[0] == '.') ||
+			(n == 2 && p[0] == '.' && p[1] == '.'))
+			return false;
+		p += n;
+		if (*p == '/' && *++p == '\0')
+			return false;
+	}
+	return true;
+}
+
+static int
+make_folders(int root, const char *name, struct verr *e)
+{
+	char path[512];
+	for (const char *p = strchr(name, '/'); p != NULL;
+		p = strchr(p + 1, '/')) {
+		size_t n = (size_t)(p - name);
+		memcpy(path, name, n);
+		path[n] = '\0';
+		if (mkdirat(root, path, 0755) == -1 && errno != EEXIST)
+			return verr_set(e, VERR_HOST, errno, "folder %s", path);
+	}
+	return 0;
+}
+
+static int
+write_file(int root, const struct run_file *f, struct verr *e)
+{
+	if (!good_name(f->name))
+		return verr_set(e, VERR_INPUT, 0,
+			"'%.100s' is no name for a file", f->name);
+	if (make_folders(root, f->name, e) == -1)
+		return -1;
+	int v_autoclose fd = openat(root, f->name,
+		O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0444);
+	if (fd == -1)
+		return verr_set(e, VERR_HOST, errno, "file %s", f->name);
+	return fd_write_all(fd, f->data, f->len, e);
+}
+
+/* What it compiles: the entry point, with its default export as ours. */
+static int
+give_entry(
+	const struct compile_job *job, const char *entrypoint, struct verr *e)
+{
+	struct buf v_autobuf path = BUF(1024);
+	struct buf v_autobuf text = BUF(4096);
+	struct json j;
+	if (buf_addf(&path, e, "./%s", entrypoint) == -1)
+		return -1;
+	json_begin(&j, &text);
+	json_text(&j, path.data);
+	if (json_end(&j, e) == -1)
+		return -1;
+	struct buf v_autobuf stub = BUF(8192);
+	if (buf_addf(&stub, e,
+		    "import*as m from %s;export default m.default;\n",
+		    buf_text(&text)) == -1)
+		return -1;
+	return fd_write_all(job->in, stub.data, stub.len, e);
+}
+
+int
+compile_give(struct compile_job *job, const struct run_spec *r, struct verr *e)
+{
+	job->began_ns = vtime_mono_ns();
+	for (size_t i = 0; i < r->file_count; i++)
+		if (write_file(job->root, &r->files[i], e) == -1)
+			return -1;
+	fd_close(&job->root);
+	/* A compiler that is gone already is found when it is served. */
+	if (give_entry(job, r->entrypoint, e) == -1 && e->sys != EPIPE)
+		return -1;
+	fd_close(&job->in);
+	return 0;
+}
+
+void
+compile_fds(const struct compile_job *job, int fds[COMPILE_FDS])
+{
+	fds[0] = job->out;
+	fds[1] = job->err;
+	fds[2] = job->dead ? -1 : job->pidfd;
+}
+
+/* Reads what is there; more than the buffer takes is dropped and noted. */
+static int
+drain(int *fd, struct buf *into, size_t max, bool *ret_cut, struct verr *e)
+{
+	while (*fd != -1) {
+		char piece[READ_BYTES];
+		ssize_t n = read(*fd, piece, sizeof(piece));
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && errno == EAGAIN)
+			return 0;
+		if (n == -1)
+			return verr_set(
+				e, VERR_HOST, errno, "reading the compiler");
+		if (n == 0) {
+			fd_close(fd);
+			return 0;
+		}
+		size_t room = max - into->len;
+		if ((size_t)n > room)
+			*ret_cut = true;
+		if (buf_add(into, piece, (size_t)n < room ? (size_t)n : room,
+			    e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+reap(struct compile_job *job, int flags)
+{
+	if (job->dead || job->pid == -1 ||
+		waitpid(job->pid, &job->status, flags) != job->pid)
+		return;
+	job->dead = true;
+}
+
+int
+compile_serve(struct compile_job *job, struct verr *e)
+{
+	bool said_cut = false;
+	if (drain(&job->out, &job->bundle, COMPILE_OUT_BYTES, &job->too_big,
+		    e) == -1 ||
+		drain(&job->err, &job->said, COMPILE_SAID_BYTES, &said_cut,
+			e) == -1)
+		return -1;
+	if (job->too_big && !job->dead &&
+		proc_kill(job->pidfd, SIGKILL, e) == -1)
+		return -1;
+	reap(job, WNOHANG);
+	return job->dead && job->out == -1 && job->err == -1;
+}
+
+bool
+compile_succeeded(const struct compile_job *job)
+{
+	return job->dead && !job->too_big && WIFEXITED(job->status) &&
+		WEXITSTATUS(job->status) == 0;
+}
+
+void
+compile_end(struct compile_job *job)
+{
+	if (job == NULL)
+		return;
+	struct verr e;
+	if (job->pidfd != -1 && !job->dead) {
+		(void)proc_kill(job->pidfd, SIGKILL, &e);
+		reap(job, 0);
+	}
+	fd_close(&job->pidfd);
+	fd_close(&job->root);
+	fd_close(&job->in);
+	fd_close(&job->out);
+	fd_close(&job->err);
+	buf_done(&job->bundle);
+	buf_done(&job->said);
+	free(job);
+}

@@ -1,0 +1,31 @@
+/* The compiler's process: its namespaces, its filter and its exec. */
+#ifndef COMPILE_JAIL_H
+#define COMPILE_JAIL_H
+
+#include <linux/filter.h>
+#include <sys/types.h>
+
+#include "ask.h"
+#include "verr.h"
+
+/* All that the new process needs; made before the fork. */
+struct compile_jail {
+	uid_t uid;
+	int program;
+	int network;
+	int root; /* a mount that is not attached yet */
+	int in, out, err;
+	int cgroup_fds[ISOLATE_CGROUPS_MAX];
+	int cgroup_count;
+	int cgroup_version;
+	const struct sock_fprog *filter;
+};
+
+/* The filter for a Go program that only reads files and its pipes. */
+int compile_jail_filter(struct sock_fprog *ret, struct verr *);
+
+/* Makes the process. *ret_pidfd is close-on-exec. */
+int compile_jail_start(const struct compile_jail *, pid_t *ret_pid,
+	int *ret_pidfd, struct verr *);
+
+#endif

@@ -88,7 +88,7 @@ probe_end(struct queue *q, enum tier t)
 		s->known = true;
 		s->put_due = true;
 	}
-	if (!s->usable && q->look)
+	if (!s->usable && s->pending)
 		q->probe_due_ns = q->now_ns + AGAIN_SOON_MS * VTIME_NS_PER_MS;
 }
 

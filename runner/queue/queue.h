@@ -44,6 +44,7 @@ struct run {
 	int64_t base_ns; /* what t_ms of its log counts from */
 	bool claimed; /* the claim is committed */
 	bool warm;
+	bool sandbox_made; /* the keeper was ready for it */
 
 	/* What its keeper is still to be given. */
 	enum feed feed;
@@ -98,6 +99,7 @@ struct seat {
 struct tier_state {
 	bool known; /* a probe has answered */
 	bool usable;
+	bool pending; /* the last poll saw work for it */
 	bool put_due; /* the backends row is to be written */
 	char engine[24], engine_version[64], runtimes[128];
 	char reason[256], remedy[256];

@@ -265,8 +265,7 @@ say_truncated(struct run *r, struct verr *e)
 }
 
 static int
-take_result(struct queue *q, struct run *r, const struct wire_frame *f,
-	struct verr *e)
+take_result(struct run *r, const struct wire_frame *f, struct verr *e)
 {
 	if (run_result_decode(f->data, f->len, &r->result, e) == -1)
 		return -1;
@@ -277,7 +276,6 @@ take_result(struct queue *q, struct run *r, const struct wire_frame *f,
 		return -1;
 	r->has_result = true;
 	r->ended = true;
-	q->tiers[r->tier].failures = 0;
 	FAIL_POINT("result.before");
 	return 0;
 }
@@ -319,7 +317,7 @@ run_take(struct queue *q, struct run *r, const struct wire_frame *f,
 		buf_reset(&r->compiled);
 		return buf_add(&r->compiled, f->data, f->len, e);
 	case WIRE_RESULT:
-		return take_result(q, r, f, e);
+		return take_result(r, f, e);
 	case WIRE_PLATFORM:
 		take_platform(r, f);
 		return 0;
@@ -342,15 +340,18 @@ run_fail(struct queue *q, struct run *r, const struct verr *why)
 	r->ended = true;
 	if (r->cancelled)
 		return;
+	q->stats.value[STAT_PLATFORM_FAILURES]++;
+	log_warn("run of %s, attempt %lld: %s", r->id, (long long)r->attempt,
+		r->platform.msg);
+	/* One workload that ends its keepers must not slow the others. */
+	if (r->sandbox_made)
+		return;
 	struct tier_state *t = &q->tiers[r->tier];
 	int64_t hold = HOLD_MS;
 	for (unsigned i = 0; i < t->failures && hold < HOLD_MAX_MS; i++)
 		hold *= 2;
 	t->failures++;
 	t->hold_until_ns = q->now_ns + hold * VTIME_NS_PER_MS;
-	q->stats.value[STAT_PLATFORM_FAILURES]++;
-	log_warn("run of %s, attempt %lld: %s", r->id, (long long)r->attempt,
-		r->platform.msg);
 }
 
 /* ---- what the database gets ---- */

@@ -223,9 +223,11 @@ static void
 on_ready(struct queue *q, struct seat *s)
 {
 	s->ready = true;
+	q->tiers[s->tier].failures = 0;
 	pool_made(&q->pool[s->tier][s->runtime], q->now_ns - s->asked_ns);
 	if (s->run != NULL) {
 		s->run->base_ns = q->now_ns;
+		s->run->sandbox_made = true;
 		return;
 	}
 	s->state = SEAT_WARM;
@@ -413,6 +415,7 @@ seat_attach(struct queue *q, unsigned slot)
 	struct run *r = s->run;
 	s->state = SEAT_BUSY;
 	r->base_ns = q->now_ns;
+	r->sandbox_made = s->ready;
 	s->deadline_ns = q->now_ns +
 		((int64_t)r->limits.wall_ms + MAKE_MS + COMPILE_MS +
 			COLLECT_MS) *

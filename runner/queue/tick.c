@@ -212,8 +212,10 @@ poll_db(struct queue *q)
 		on_db_failure(q, &e);
 		return;
 	}
-	for (int t = 0; t < TIER_COUNT; t++)
-		q->look |= p.pending[t] > 0;
+	for (int t = 0; t < TIER_COUNT; t++) {
+		q->tiers[t].pending = p.pending[t] > 0;
+		q->look |= q->tiers[t].pending;
+	}
 	q->look_cancel |= p.cancelling;
 }
 

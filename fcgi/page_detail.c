@@ -322,6 +322,20 @@ fill_given(struct exchange *x, cJSON *v, const struct db_workload *w)
 		show_fact(g, "Labels", cut(x, w->labels, strlen(w->labels)));
 }
 
+/* Details of a program's error mostly begin with the sentence itself. */
+static void
+fill_error(struct exchange *x, cJSON *v, const struct db_workload *w)
+{
+	const char *error = w->error != NULL ? w->error : "";
+	const char *detail = w->error_detail != NULL ? w->error_detail : "";
+	if (strncmp(detail, error, strlen(error)) == 0 && detail[0] != '\0') {
+		error = detail;
+		detail = "";
+	}
+	view_text(v, "error", cut(x, error, strlen(error)));
+	view_text(v, "error_detail", cut(x, detail, strlen(detail)));
+}
+
 static int
 fill_state(struct detail *d, const struct db_workload *w, bool active,
 	struct verr *e)
@@ -338,8 +352,7 @@ fill_state(struct detail *d, const struct db_workload *w, bool active,
 	view_text(v, "verdict", verdict(x, w));
 	view_text(v, "isolation", tier_text(w->isolation));
 	view_text(v, "routing", w->routing);
-	view_text(v, "error", w->error);
-	view_text(v, "error_detail", w->error_detail);
+	fill_error(x, v, w);
 	if (w->output != NULL)
 		view_text(v, "output", cut(x, w->output, strlen(w->output)));
 	if (w->status == STATUS_PENDING)

@@ -165,7 +165,7 @@ serve(struct exchange *x, char *const *envp, struct upload *upload,
 {
 	uint64_t body_max = x->web->conf->request_bytes_max;
 	if (request_parse(x->arena, envp, body_max, &x->req, e) == -1 ||
-		find_route(x, e) == -1 || auth_identify(x, e) == -1)
+		auth_identify(x, e) == -1 || find_route(x, e) == -1)
 		return -1;
 	int r = auth_require(x, e);
 	if (r != 0)

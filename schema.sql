@@ -49,29 +49,29 @@ CREATE TABLE api_keys (
 ) STRICT;
 CREATE INDEX api_keys_by_user ON api_keys (user_id);
 
--- What was asked, and how it stands. id is a ULID: it sorts by time.
+-- What was asked, and how it stands. id is a ULID: it sorts by time. Columns
+-- that may be long stand last, so that a list never reads past the short ones.
 CREATE TABLE workloads (
-  id                  TEXT PRIMARY KEY,
+  id                  TEXT NOT NULL PRIMARY KEY,
   user_id             INTEGER NOT NULL REFERENCES users (id),
   status              TEXT NOT NULL DEFAULT 'pending' CHECK (status IN
                         ('pending', 'running', 'completed', 'failed', 'killed')),
   reason              TEXT CHECK (reason IN
                         ('exit', 'signal', 'timeout', 'cpu', 'memory', 'output',
                          'disk', 'processes', 'compile', 'cancelled', 'platform')),
-  isolation_requested TEXT NOT NULL,
   isolation           TEXT NOT NULL CHECK (isolation IN
                         ('isolate', 'gvisor', 'microvm')),
-  routing             TEXT NOT NULL,      -- why this tier, one sentence
   runtime             TEXT NOT NULL,
-  image               TEXT,
-  entrypoint          TEXT NOT NULL,      -- name of a row of workload_files
-  args                TEXT NOT NULL DEFAULT '[]',  -- JSON list
-  env                 TEXT NOT NULL DEFAULT '{}',  -- JSON object
-  input               TEXT,               -- JSON for the handler
-  stdin               BLOB,
-  labels              TEXT NOT NULL DEFAULT '{}',  -- JSON object
-  network             TEXT NOT NULL DEFAULT 'none',
   priority            INTEGER NOT NULL DEFAULT 0,
+  attempt             INTEGER NOT NULL DEFAULT 0,
+  created_at          TEXT NOT NULL,
+  started_at          TEXT,
+  finished_at         TEXT,
+  duration_ms         REAL,               -- from created to finished
+  cancel_requested_at TEXT,
+  isolation_requested TEXT NOT NULL,
+  routing             TEXT NOT NULL,      -- why this tier, one sentence
+  network             TEXT NOT NULL DEFAULT 'none',
   wall_ms             INTEGER NOT NULL,   -- the limits
   cpu_ms              INTEGER NOT NULL,
   memory_mib          INTEGER NOT NULL,
@@ -82,19 +82,18 @@ CREATE TABLE workloads (
   input_hash          TEXT NOT NULL,      -- SHA-256 of all that a run is given
   code_hash           TEXT NOT NULL,      -- SHA-256 of runtime, files, entry point
   idempotency_key     TEXT,
-  attempt             INTEGER NOT NULL DEFAULT 0,
-  cancel_requested_at TEXT,
-  created_at          TEXT NOT NULL,
-  started_at          TEXT,
-  finished_at         TEXT,
-  duration_ms         REAL                -- from created to finished
-) STRICT, WITHOUT ROWID;
+  entrypoint          TEXT NOT NULL,      -- name of a row of workload_files
+  image               TEXT,
+  labels              TEXT NOT NULL DEFAULT '{}',  -- JSON object
+  args                TEXT NOT NULL DEFAULT '[]',  -- JSON list
+  env                 TEXT NOT NULL DEFAULT '{}',  -- JSON object
+  input               TEXT,               -- JSON for the handler
+  stdin               BLOB
+) STRICT;
 CREATE UNIQUE INDEX workloads_by_idempotency
   ON workloads (user_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX workloads_pending
   ON workloads (isolation, user_id, priority DESC, id) WHERE status = 'pending';
-CREATE INDEX workloads_queue ON workloads (id) WHERE status = 'pending';
-CREATE INDEX workloads_running ON workloads (id) WHERE status = 'running';
 CREATE INDEX workloads_cancelling
   ON workloads (id) WHERE cancel_requested_at IS NOT NULL
     AND status IN ('pending', 'running');
@@ -124,7 +123,7 @@ CREATE TABLE workload_files (
   sha256      TEXT NOT NULL,
   content     BLOB,                       -- NULL: in STATE/blobs
   PRIMARY KEY (workload_id, position)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- One row for each time a workload was given to a sandbox. A claim writes
 -- the row with a random token; every later write must carry the token.
@@ -258,31 +257,49 @@ CREATE INDEX events_by_workload ON events (workload_id)
   WHERE workload_id IS NOT NULL;
 
 -- How many workloads there are of each kind, kept by the triggers below so
--- that a page over a million rows counts none of them.
+-- that a page over a million rows counts none of them. user_id 0 stands for
+-- all users together, reason '' for none.
 CREATE TABLE workload_counts (
-  status    TEXT NOT NULL,
-  isolation TEXT NOT NULL,
-  runtime   TEXT NOT NULL,
-  n         INTEGER NOT NULL,
-  PRIMARY KEY (status, isolation, runtime)
+  user_id     INTEGER NOT NULL,
+  status      TEXT NOT NULL,
+  isolation   TEXT NOT NULL,
+  runtime     TEXT NOT NULL,
+  reason      TEXT NOT NULL,
+  n           INTEGER NOT NULL,
+  duration_ms REAL NOT NULL,              -- sum of workloads.duration_ms
+  PRIMARY KEY (user_id, status, isolation, runtime, reason)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TRIGGER workloads_count_insert AFTER INSERT ON workloads BEGIN
-  INSERT INTO workload_counts VALUES (NEW.status, NEW.isolation, NEW.runtime, 1)
-    ON CONFLICT DO UPDATE SET n = n + 1;
+  INSERT INTO workload_counts VALUES
+    (0, NEW.status, NEW.isolation, NEW.runtime, ifnull(NEW.reason, ''),
+      1, ifnull(NEW.duration_ms, 0)),
+    (NEW.user_id, NEW.status, NEW.isolation, NEW.runtime,
+      ifnull(NEW.reason, ''), 1, ifnull(NEW.duration_ms, 0))
+    ON CONFLICT DO UPDATE SET n = n + 1,
+      duration_ms = duration_ms + excluded.duration_ms;
 END;
 CREATE TRIGGER workloads_count_delete AFTER DELETE ON workloads BEGIN
-  UPDATE workload_counts SET n = n - 1
-    WHERE (status, isolation, runtime) =
-      (OLD.status, OLD.isolation, OLD.runtime);
+  UPDATE workload_counts
+    SET n = n - 1, duration_ms = duration_ms - ifnull(OLD.duration_ms, 0)
+    WHERE user_id IN (0, OLD.user_id) AND status = OLD.status
+      AND isolation = OLD.isolation AND runtime = OLD.runtime
+      AND reason = ifnull(OLD.reason, '');
 END;
 CREATE TRIGGER workloads_count_update AFTER UPDATE OF status ON workloads
 WHEN OLD.status <> NEW.status BEGIN
-  UPDATE workload_counts SET n = n - 1
-    WHERE (status, isolation, runtime) =
-      (OLD.status, OLD.isolation, OLD.runtime);
-  INSERT INTO workload_counts VALUES (NEW.status, NEW.isolation, NEW.runtime, 1)
-    ON CONFLICT DO UPDATE SET n = n + 1;
+  UPDATE workload_counts
+    SET n = n - 1, duration_ms = duration_ms - ifnull(OLD.duration_ms, 0)
+    WHERE user_id IN (0, OLD.user_id) AND status = OLD.status
+      AND isolation = OLD.isolation AND runtime = OLD.runtime
+      AND reason = ifnull(OLD.reason, '');
+  INSERT INTO workload_counts VALUES
+    (0, NEW.status, NEW.isolation, NEW.runtime, ifnull(NEW.reason, ''),
+      1, ifnull(NEW.duration_ms, 0)),
+    (NEW.user_id, NEW.status, NEW.isolation, NEW.runtime,
+      ifnull(NEW.reason, ''), 1, ifnull(NEW.duration_ms, 0))
+    ON CONFLICT DO UPDATE SET n = n + 1,
+      duration_ms = duration_ms + excluded.duration_ms;
 END;
 
 -- The newest run of every workload, beside what was asked.

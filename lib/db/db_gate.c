@@ -1,0 +1,179 @@
+/*
+ * The gate: a mutex in a file beside the database, shared by every process
+ * that writes. SQLite's own lock makes waiters sleep and try again, so under
+ * many writers some wait for seconds (host facts: four claimers and more);
+ * here they sleep in the kernel and are woken when it is their turn.
+ *
+ * It is a courtesy, not a safety: SQLite's lock still decides. So whoever
+ * waits too long, or finds the mutex unusable, goes on without it. A holder
+ * that dies gives it up (pthread_mutexattr_setrobust(3)). The file is made
+ * anew after each boot, because what a mutex holds means nothing then.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "db_int.h"
+#include "fd.h"
+#include "poison.h"
+
+#define GATE_MAGIC 0x76676131u /* raised when the layout changes */
+
+struct gate_file {
+	uint32_t magic;
+	char boot_id[40];
+	pthread_mutex_t turn;
+};
+
+struct gate {
+	struct gate_file *shared;
+	bool held;
+};
+
+static int
+lock_file(int fd, short type)
+{
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+	int r;
+	do
+		r = fcntl(fd, F_OFD_SETLKW, &lock);
+	while (r == -1 && errno == EINTR);
+	return r;
+}
+
+static int
+read_boot_id(char out[40], struct verr *e)
+{
+	struct buf v_autobuf text = BUF(39);
+	if (fd_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &text,
+		    e) == -1)
+		return -1;
+	memset(out, 0, 40);
+	memcpy(out, buf_text(&text), text.len);
+	return 0;
+}
+
+static int
+make_turn(pthread_mutex_t *turn)
+{
+	pthread_mutexattr_t a;
+	int r = pthread_mutexattr_init(&a);
+	if (r != 0)
+		return r;
+	r = pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
+	if (r == 0)
+		r = pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+	if (r == 0)
+		r = pthread_mutex_init(turn, &a);
+	pthread_mutexattr_destroy(&a);
+	return r;
+}
+
+/* Called under the file's lock, so that one process initialises. */
+static int
+set_up(struct gate_file *f, struct verr *e)
+{
+	char boot_id[sizeof(f->boot_id)];
+	if (read_boot_id(boot_id, e) == -1)
+		return -1;
+	if (f->magic == GATE_MAGIC &&
+		memcmp(f->boot_id, boot_id, sizeof(boot_id)) == 0)
+		return 0;
+	f->magic = 0;
+	int r = make_turn(&f->turn);
+	if (r != 0)
+		return verr_set(e, VERR_HOST, r, "a mutex between processes");
+	memcpy(f->boot_id, boot_id, sizeof(boot_id));
+	f->magic = GATE_MAGIC;
+	return 0;
+}
+
+static int
+map_file(int fd, struct gate_file **ret, struct verr *e)
+{
+	struct stat st;
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
+		return verr_set(e, VERR_HOST, errno, "not a regular file");
+	if (st.st_size < (off_t)sizeof(struct gate_file)) {
+		/* Whoever makes it must leave it open to the group. */
+		(void)fchmod(fd, 0660);
+		int r = posix_fallocate(fd, 0, sizeof(struct gate_file));
+		if (r != 0)
+			return verr_set(e, VERR_HOST, r, "making room");
+	}
+	void *p = mmap(NULL, sizeof(struct gate_file), PROT_READ | PROT_WRITE,
+		MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return verr_set(e, VERR_HOST, errno, "mapping it");
+	if (set_up(p, e) == -1) {
+		munmap(p, sizeof(struct gate_file));
+		return -1;
+	}
+	*ret = p;
+	return 0;
+}
+
+int
+gate_open(const char *db_path, struct gate **ret, struct verr *e)
+{
+	char path[300];
+	snprintf(path, sizeof(path), "%s.gate", db_path);
+	int v_autoclose fd =
+		open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0660);
+	if (fd == -1)
+		return verr_set(e, VERR_HOST, errno, "%s", path);
+	struct gate *g = calloc(1, sizeof(*g));
+	if (g == NULL)
+		return verr_set(e, VERR_HOST, ENOMEM, "%s", path);
+	int r = lock_file(fd, F_WRLCK);
+	if (r == -1)
+		verr_set(e, VERR_HOST, errno, "locking it");
+	else
+		r = map_file(fd, &g->shared, e);
+	/* The mapping keeps the open file, so closing would not unlock it. */
+	(void)lock_file(fd, F_UNLCK);
+	if (r == -1) {
+		free(g);
+		return verr_wrap(e, "%s", path);
+	}
+	*ret = g;
+	return 0;
+}
+
+void
+gate_close(struct gate *g)
+{
+	if (g == NULL)
+		return;
+	gate_leave(g);
+	munmap(g->shared, sizeof(*g->shared));
+	free(g);
+}
+
+void
+gate_enter(struct gate *g)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += DB_BUSY_MS / 1000;
+	int r = pthread_mutex_clocklock(
+		&g->shared->turn, CLOCK_MONOTONIC, &until);
+	if (r == EOWNERDEAD)
+		r = pthread_mutex_consistent(&g->shared->turn);
+	g->held = r == 0;
+}
+
+void
+gate_leave(struct gate *g)
+{
+	if (g->held)
+		pthread_mutex_unlock(&g->shared->turn);
+	g->held = false;
+}

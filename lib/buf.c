@@ -50,6 +50,7 @@ buf_reserve(struct buf *b, size_t n, struct verr *e)
 		return verr_set(e, VERR_HOST, ENOMEM, "%zu bytes", room);
 	b->data = data;
 	b->room = room;
+	b->data[b->len] = '\0';
 	return 0;
 }
 

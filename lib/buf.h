@@ -7,7 +7,7 @@
 #include "verr.h"
 
 /*
- * data[len] is always a NUL that does not count, once anything was added, so
+ * data[len] is always a NUL that does not count, once there is room at all, so
  * text can be read in place. max is the most bytes it may ever hold.
  */
 struct buf {

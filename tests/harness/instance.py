@@ -201,6 +201,16 @@ class Instance:
     def __exit__(self, *_):
         self.remove()
 
+    @property
+    def cgroup_tag(self):
+        """Name of the runner's own control group: of its state folder."""
+        text = re.search(r"^state = (.+)$", self.conf.read_text(),
+                         re.M).group(1).strip()
+        value = 2166136261
+        for byte in text.encode():
+            value = (value ^ byte) * 16777619 & 0xFFFFFFFF
+        return f"vulcan-{value:08x}"
+
     # --- processes ---------------------------------------------------------
 
     def main(self, name):

@@ -30,8 +30,8 @@ on_backend(void *arg, const struct db_backend *b, struct verr *e)
 	struct json *j = arg;
 	json_object(j);
 	json_key_text(j, "isolation", tier_text(b->isolation));
+	json_key_bool(j, "usable", b->usable);
 	json_key_text(j, "node", b->node);
-	json_key_bool(j, "available", b->usable);
 	json_key_text(j, "reason", b->usable ? NULL : b->reason);
 	json_key_text(j, "remedy", b->usable ? NULL : b->remedy);
 	json_key_text(j, "engine", b->engine);

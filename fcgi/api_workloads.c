@@ -200,11 +200,31 @@ api_submit_async(struct exchange *x, struct verr *e)
 	return record_answer(x, 202, id, e);
 }
 
+/* A body is not needed; one that is there must say nothing. */
+static int
+empty_body(struct exchange *x, struct verr *e)
+{
+	static const char *const none[] = {NULL};
+	const struct body_json_limits limits = {
+		.bytes_max = 1024, .items_max = 16};
+	struct json_in in;
+	cJSON *v_autocjson body = NULL;
+	if (x->body_len == 0)
+		return 0;
+	if (body_json_parse(
+		    x->body, x->body_len, &limits, &body, &x->field, e) == -1 ||
+		json_root(body, &in, &x->field, e) == -1)
+		return -1;
+	return json_only(&in, none, &x->field, e);
+}
+
 int
 api_rerun(struct exchange *x, struct verr *e)
 {
 	struct submission s;
 	char id[ULID_TEXT_BYTES];
+	if (empty_body(x, e) == -1)
+		return -1;
 	submit_init(x, &s);
 	if (submit_from_workload(x, route_captured(&x->match, "id"), &s, e) ==
 			-1 ||

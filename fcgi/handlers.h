@@ -32,6 +32,7 @@ int api_logs(struct exchange *, struct verr *);
 int api_history(struct exchange *, struct verr *);
 int api_stdout(struct exchange *, struct verr *);
 int api_stderr(struct exchange *, struct verr *);
+int api_artifact(struct exchange *, struct verr *);
 int api_backends(struct exchange *, struct verr *);
 int api_stats(struct exchange *, struct verr *);
 int api_nodes(struct exchange *, struct verr *);

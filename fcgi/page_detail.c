@@ -277,19 +277,19 @@ fill_use(struct exchange *x, cJSON *v, const struct db_workload *w)
 		memory = arena_printf(a, "%s of %s",
 			show_bytes(a, w->memory_peak_kib << 10), memory);
 	}
-	show_fact(f, "Time", wall);
-	show_fact(f, "CPU time", cpu);
-	show_fact(f, "Memory", memory);
-	show_fact(f, "CPUs",
+	show_fact(f, "wall_ms", wall);
+	show_fact(f, "cpu_ms", cpu);
+	show_fact(f, "memory_mib", memory);
+	show_fact(f, "vcpus",
 		arena_printf(a, "%llu", (unsigned long long)l->vcpus));
-	show_fact(f, "Processes",
+	show_fact(f, "processes",
 		arena_printf(a, "%llu", (unsigned long long)l->processes));
-	show_fact(f, "Disk", show_bytes(a, l->disk_mib << 20));
-	show_fact(f, "Output",
+	show_fact(f, "disk_mib", show_bytes(a, l->disk_mib << 20));
+	show_fact(f, "output_bytes",
 		arena_printf(a, "%s of %s",
 			show_bytes(a, w->stdout_bytes + w->stderr_bytes),
 			show_bytes(a, l->output_bytes)));
-	show_fact(f, "Network", w->network);
+	show_fact(f, "network", w->network);
 }
 
 /* Values of the environment are often secrets: only the names are shown. */

@@ -10,7 +10,9 @@
 #include "respond.h"
 #include "vtime.h"
 
-#define TRIES_A_MINUTE 10
+/* Wrong passwords a minute: of one name from one address, and in all. */
+#define TRIES_NAME 10
+#define TRIES_ADDRESS 100
 #define CSRF_LOGIN "/login"
 #define CSRF_LINK "/login/link"
 
@@ -76,17 +78,36 @@ page_login(struct exchange *x, struct verr *e)
 	return show_login(x, 200, NULL, e);
 }
 
-/* An address, or the /64 it comes from, as a number. */
+/* An address, or the /64 it comes from, and a name, as one number. */
 static uint64_t
-asker(const struct exchange *x)
+asker(const struct exchange *x, const char *name)
 {
-	unsigned char raw[16] = {0};
-	uint64_t n = 0;
+	struct {
+		unsigned char address[16];
+		unsigned char of_name[crypto_generichash_BYTES];
+	} who = {.address = {0}};
 	const char *text = x->req.remote_addr != NULL ? x->req.remote_addr : "";
-	if (inet_pton(AF_INET, text, raw) == 1 ||
-		inet_pton(AF_INET6, text, raw) == 1)
-		memcpy(&n, raw, sizeof(n));
-	return n * UINT64_C(0x9e3779b97f4a7c15) >> 20;
+	if (inet_pton(AF_INET6, text, who.address) == 1)
+		memset(who.address + 8, 0, 8);
+	else if (inet_pton(AF_INET, text, who.address) != 1)
+		memset(who.address, 0, sizeof(who.address));
+	crypto_generichash(who.of_name, sizeof(who.of_name),
+		(const unsigned char *)name, strlen(name), NULL, 0);
+	unsigned char hash[crypto_generichash_BYTES];
+	crypto_generichash(hash, sizeof(hash), (const unsigned char *)&who,
+		sizeof(who), NULL, 0);
+	uint64_t n;
+	memcpy(&n, hash, sizeof(n));
+	return n;
+}
+
+static bool
+may_try(struct exchange *x, const char *name)
+{
+	struct shared *s = x->web->shared;
+	int64_t now = vtime_wall_ms();
+	return shared_attempt(s, asker(x, ""), TRIES_ADDRESS, now) &&
+		shared_attempt(s, asker(x, name), TRIES_NAME, now);
 }
 
 struct candidate {
@@ -135,10 +156,10 @@ page_login_post(struct exchange *x, struct verr *e)
 	if (name == NULL || password == NULL || name[0] == '\0')
 		return show_login(x, 400, "Name and password, please.", e);
 	struct shared *sh = x->web->shared;
-	if (!shared_attempt(sh, asker(x), TRIES_A_MINUTE, vtime_wall_ms())) {
+	if (!may_try(x, name)) {
 		x->retry_after_s = 60;
 		return refuse(x, 429, "wait a minute", e,
-			"too many log-ins from this address");
+			"too many log-ins of this name from this address");
 	}
 	if (!shared_claim(
 		    &sh->logins, x->web->slot, x->web->conf->logins_at_once)) {

@@ -302,6 +302,25 @@ record_write(struct exchange *x, const struct db_workload *w, bool whole,
 	return 0;
 }
 
+static int
+on_any(void *arg, const struct db_workload *w, struct verr *e)
+{
+	(void)arg;
+	(void)w;
+	(void)e;
+	return 0;
+}
+
+int
+record_may_see(struct exchange *x, const char *id, struct verr *e)
+{
+	int r = db_workload_get(
+		x->web->db, id, identity_scope(&x->who), on_any, NULL, e);
+	if (r == 0)
+		return record_missing(x, id, e);
+	return r == -1 ? -1 : 0;
+}
+
 struct answer {
 	struct exchange *x;
 	struct json j;

@@ -28,6 +28,9 @@ int record_answer(struct exchange *, int status, const char *id, struct verr *);
 /* One line of a log: {"seq","stream","text","t_ms"}. */
 void record_line(struct json *, const struct db_chunk *);
 
+/* 0 when the asker may see this workload, else 404. */
+int record_may_see(struct exchange *, const char *id, struct verr *);
+
 /* The refusal of an id that is not there or is another's. */
 int record_missing(struct exchange *, const char *id, struct verr *);
 

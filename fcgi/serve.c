@@ -159,13 +159,26 @@ check_token(struct exchange *x, struct verr *e)
 	return csrf_check(x, api ? CSRF_API : x->match.route->pattern, e);
 }
 
+/* A request that cannot be read is still answered in the asker's manner. */
+static void
+guess_accept(struct exchange *x, char *const *envp)
+{
+	static const char name[] = "HTTP_ACCEPT=";
+	for (; x->req.accept == NULL && *envp != NULL; envp++)
+		if (strncmp(*envp, name, sizeof(name) - 1) == 0)
+			x->req.accept = *envp + sizeof(name) - 1;
+}
+
 static int
 serve(struct exchange *x, char *const *envp, struct upload *upload,
 	struct verr *e)
 {
 	uint64_t body_max = x->web->conf->request_bytes_max;
-	if (request_parse(x->arena, envp, body_max, &x->req, e) == -1 ||
-		auth_identify(x, e) == -1 || find_route(x, e) == -1)
+	if (request_parse(x->arena, envp, body_max, &x->req, e) == -1) {
+		guess_accept(x, envp);
+		return -1;
+	}
+	if (auth_identify(x, e) == -1 || find_route(x, e) == -1)
 		return -1;
 	int r = auth_require(x, e);
 	if (r != 0)

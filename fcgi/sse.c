@@ -127,31 +127,13 @@ on_line(void *arg, const struct db_chunk *c, struct verr *e)
 	return 0;
 }
 
-static int
-on_any(void *arg, const struct db_workload *w, struct verr *e)
-{
-	(void)arg;
-	(void)w;
-	(void)e;
-	return 0;
-}
-
-/* Whether the asker may see it: 404 otherwise. */
-static int
-may_see(struct exchange *x, const char *id, struct verr *e)
-{
-	int r = db_workload_get(
-		x->web->db, id, identity_scope(&x->who), on_any, NULL, e);
-	return r == 0 ? record_missing(x, id, e) : r == -1 ? -1 : 0;
-}
-
 int
 api_history(struct exchange *x, struct verr *e)
 {
 	const char *id = route_captured(&x->match, "id");
 	uint64_t limit = form_u64(&x->query, "limit", HISTORY_NORMAL);
 	struct history h = {.last = (int64_t)form_u64(&x->query, "after", 0)};
-	if (may_see(x, id, e) == -1)
+	if (record_may_see(x, id, e) == -1)
 		return -1;
 	json_begin(&h.j, &x->res.body);
 	json_object(&h.j);
@@ -170,32 +152,4 @@ api_history(struct exchange *x, struct verr *e)
 	if (json_end(&h.j, e) == -1)
 		return -1;
 	return respond_as(x, 200, "application/json", e);
-}
-
-/* Raw bytes are for saving: a browser must never take them for a page. */
-static int
-raw(struct exchange *x, enum stream stream, struct verr *e)
-{
-	const char *id = route_captured(&x->match, "id");
-	if (may_see(x, id, e) == -1 ||
-		record_stream(x, id, stream, &x->res.body, e) == -1 ||
-		respond_header(x, "Content-Disposition",
-			arena_printf(x->arena,
-				"attachment; filename=\"%s-%s.txt\"", id,
-				stream_text(stream)),
-			e) == -1)
-		return -1;
-	return respond_as(x, 200, "application/octet-stream", e);
-}
-
-int
-api_stdout(struct exchange *x, struct verr *e)
-{
-	return raw(x, STREAM_STDOUT, e);
-}
-
-int
-api_stderr(struct exchange *x, struct verr *e)
-{
-	return raw(x, STREAM_STDERR, e);
 }

@@ -114,7 +114,7 @@ read_files(struct exchange *x, struct submission *s, const struct json_in *in,
 {
 	const cJSON *list = NULL;
 	int r = json_get_array(
-		in, "files", 1, x->web->conf->files_max, &list, &x->field, e);
+		in, "files", 0, x->web->conf->files_max, &list, &x->field, e);
 	if (r != 1)
 		return r;
 	const cJSON *item;

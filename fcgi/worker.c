@@ -26,6 +26,8 @@
 
 /* A fresh process now and then costs little and bounds what may gather. */
 #define WORKER_REQUESTS 200000
+/* One connection that breaks off is no reason to end; a row of them is. */
+#define ACCEPT_FAILURES 100
 /* Memory beyond this comes from mmap and goes back when it is freed. */
 #define MMAP_BYTES 131072
 
@@ -137,14 +139,20 @@ fcgi_write(void *arg, const void *data, size_t n)
 	return 0;
 }
 
-static void
-accept_loop(struct tools *t, FCGX_Request *r)
+static int
+accept_loop(struct tools *t, FCGX_Request *r, struct verr *e)
 {
+	unsigned failures = 0;
 	struct arena v_autoarena arena = {0};
 	arena_init(&arena);
 	for (unsigned n = 0; n < WORKER_REQUESTS && !worker_stopping; n++) {
-		if (FCGX_Accept_r(r) < 0)
-			break;
+		if (FCGX_Accept_r(r) < 0) {
+			if (++failures > ACCEPT_FAILURES)
+				return verr_set(e, VERR_HOST, errno,
+					"accepting connections");
+			continue;
+		}
+		failures = 0;
 		struct peer s = {
 			.arg = r,
 			.read = fcgi_read,
@@ -155,6 +163,7 @@ accept_loop(struct tools *t, FCGX_Request *r)
 		FCGX_Finish_r(r);
 		arena_reset(&arena);
 	}
+	return 0;
 }
 
 int
@@ -174,7 +183,7 @@ worker_run(const struct conf *c, struct shared *shared, size_t slot,
 				FCGI_FAIL_ACCEPT_ON_INTR) != 0))
 		r = verr_set(e, VERR_HOST, 0, "libfcgi does not start");
 	if (r == 0) {
-		accept_loop(&t, &request);
+		r = accept_loop(&t, &request, e);
 		FCGX_Free(&request, 1);
 	}
 	tools_done(&t);

@@ -217,13 +217,25 @@ give_birth(struct serving *s, const struct ask *a)
 		tell_renewal(s);
 }
 
+/*
+ * A child that is just being forked has copies of these descriptors, and a
+ * copy keeps a closed one watched: its news would then reach freed memory.
+ */
+static void
+unwatch(const struct serving *s, int *fd)
+{
+	if (*fd != -1)
+		epoll_ctl(s->epoll, EPOLL_CTL_DEL, *fd, NULL);
+	fd_close(fd);
+}
+
 /* The keeper closed its end: its child has no purpose any more. */
 static void
-lose_keeper(struct born *b)
+lose_keeper(const struct serving *s, struct born *b)
 {
 	struct verr e;
 	(void)proc_kill(b->pidfd, SIGKILL, &e);
-	fd_close(&b->status);
+	unwatch(s, &b->status);
 }
 
 static void
@@ -244,8 +256,8 @@ bury(struct serving *s, struct born *b)
 	struct verr e;
 	if (b->status != -1)
 		(void)fd_send(b->status, &d, sizeof(d), NULL, 0, &e);
-	fd_close(&b->status);
-	fd_close(&b->pidfd);
+	unwatch(s, &b->status);
+	unwatch(s, &b->pidfd);
 	s->children--;
 	b->pid = -1;
 }
@@ -284,7 +296,7 @@ serve_events(struct serving *s, const struct epoll_event *ev, int n)
 		if (b->pid == -1)
 			continue;
 		if (!w->process) {
-			lose_keeper(b);
+			lose_keeper(s, b);
 			continue;
 		}
 		bury(s, b);

@@ -19,7 +19,8 @@
  * Kinds of errors: INPUT for a conflict that the user made, LIMIT for a full
  * queue, HOST for the machine (disk full, locked for longer than the busy
  * timeout, damaged file), BUG for a broken rule. They may be tried again
- * after LIMIT and HOST: nothing of a failed call stays.
+ * after LIMIT and HOST: nothing of a failed call stays. Between db_begin and
+ * db_commit a failed call leaves db_rollback as the only way on.
  *
  * Durability. Connections run with synchronous=NORMAL, which syncs the log
  * (WAL) only at checkpoints. A durable commit is one more step: after COMMIT

@@ -96,7 +96,7 @@ set_up(struct gate_file *f, struct verr *e)
 }
 
 static int
-map_file(int fd, struct gate_file **ret, struct verr *e)
+map_file(int fd, gid_t group, struct gate_file **ret, struct verr *e)
 {
 	struct stat st;
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
@@ -104,6 +104,8 @@ map_file(int fd, struct gate_file **ret, struct verr *e)
 	if (st.st_size < (off_t)sizeof(struct gate_file)) {
 		/* Whoever makes it must leave it open to the group. */
 		(void)fchmod(fd, 0660);
+		if (geteuid() == 0)
+			(void)!fchown(fd, (uid_t)-1, group);
 		int r = posix_fallocate(fd, 0, sizeof(struct gate_file));
 		if (r != 0)
 			return verr_set(e, VERR_HOST, r, "making room");
@@ -132,11 +134,14 @@ gate_open(const char *db_path, struct gate **ret, struct verr *e)
 	struct gate *g = calloc(1, sizeof(*g));
 	if (g == NULL)
 		return verr_set(e, VERR_HOST, ENOMEM, "%s", path);
-	int r = lock_file(fd, F_WRLCK);
+	struct stat db;
+	int r = stat(db_path, &db);
+	if (r == 0)
+		r = lock_file(fd, F_WRLCK);
 	if (r == -1)
 		verr_set(e, VERR_HOST, errno, "locking it");
 	else
-		r = map_file(fd, &g->shared, e);
+		r = map_file(fd, db.st_gid, &g->shared, e);
 	/* The mapping keeps the open file, so closing would not unlock it. */
 	(void)lock_file(fd, F_UNLCK);
 	if (r == -1) {

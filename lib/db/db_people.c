@@ -4,8 +4,8 @@
 #include "db_int.h"
 #include "poison.h"
 
-int
-db_user_add(struct db *db, const char *name, const char *password_hash,
+static int
+put_user(struct db *db, const char *name, const char *password_hash,
 	bool is_admin, int64_t *ret_id, struct verr *e)
 {
 	struct now now = now_text();
@@ -28,7 +28,18 @@ db_user_add(struct db *db, const char *name, const char *password_hash,
 }
 
 int
-db_user_password(struct db *db, int64_t user_id, const char *password_hash,
+db_user_add(struct db *db, const char *name, const char *password_hash,
+	bool is_admin, int64_t *ret_id, struct verr *e)
+{
+	bool own;
+	if (own_begin(db, &own, e) == -1)
+		return -1;
+	return own_end(db, own, true,
+		put_user(db, name, password_hash, is_admin, ret_id, e), e);
+}
+
+static int
+set_password(struct db *db, int64_t user_id, const char *password_hash,
 	struct verr *e)
 {
 	struct query v_autoquery q = query_start(db, SQL_USER_PASSWORD);
@@ -36,6 +47,17 @@ db_user_password(struct db *db, int64_t user_id, const char *password_hash,
 	bind_text(&q, 2, password_hash);
 	int n = query_run(&q, e);
 	return n == -1 ? -1 : n > 0;
+}
+
+int
+db_user_password(struct db *db, int64_t user_id, const char *password_hash,
+	struct verr *e)
+{
+	bool own;
+	if (own_begin(db, &own, e) == -1)
+		return -1;
+	return own_end(
+		db, own, true, set_password(db, user_id, password_hash, e), e);
 }
 
 /* Gives the present row of a statement whose columns are USER. */
@@ -147,8 +169,8 @@ db_session_expire(struct db *db, struct verr *e)
 	return query_run(&l, e) == -1 ? -1 : 0;
 }
 
-int
-db_link_add(struct db *db, const char *token_hash, int64_t user_id,
+static int
+put_link(struct db *db, const char *token_hash, int64_t user_id,
 	int64_t expires_wall_ms, struct verr *e)
 {
 	char expires[VTIME_TEXT_BYTES];
@@ -158,6 +180,17 @@ db_link_add(struct db *db, const char *token_hash, int64_t user_id,
 	bind_i64(&q, 2, user_id);
 	bind_text(&q, 3, expires);
 	return query_run(&q, e) == -1 ? -1 : 0;
+}
+
+int
+db_link_add(struct db *db, const char *token_hash, int64_t user_id,
+	int64_t expires_wall_ms, struct verr *e)
+{
+	bool own;
+	if (own_begin(db, &own, e) == -1)
+		return -1;
+	return own_end(db, own, true,
+		put_link(db, token_hash, user_id, expires_wall_ms, e), e);
 }
 
 /* The row goes and its answer comes in one statement: nobody uses it twice. */

@@ -123,11 +123,11 @@ class VulcanCase(unittest.TestCase):
         # The pool of connections of the web workers and the zygote's first
         # child are made by the first run, not by a leak.
         self._warm_up()
+        canaries = Canaries(self.v.state)
+        self.canaries = canaries
         ledger = None
         if self.leaks:
             ledger = LeakLedger(self.v, RSS_GROWTH_KIB[self.build])
-        canaries = Canaries(self.v.state)
-        self.canaries = canaries
         beat = Pulse(self.v.port) if self.pulse else None
         self.addCleanup(self._verdict, ledger, canaries, beat)
 

@@ -20,7 +20,7 @@ SCALE = float(os.environ.get("VULCAN_TEST_SCALE", "1"))
 
 # A pool that empties at once makes "before" and "after" comparable.
 SETTINGS = {
-    "pool_idle_ms": 300,
+    "pool_idle_ms": 100,
     "slots": 80,
     "web_workers": 10,
     "web_waiting": 8,
@@ -152,7 +152,14 @@ class Instance:
         self.run = self.state / "run"
         self.conf = self.state / "vulcan.conf"
         self.port_wanted = self.port
+        self._tier_told()
         return self
+
+    def _tier_told(self):
+        """The first probe of the tier is in the database."""
+        await_true("the isolate tier is usable", 20, lambda: self.row(
+            "SELECT 1 FROM backends WHERE isolation = 'isolate' "
+            "AND usable = 1"))
 
     def stop(self):
         if self.running:

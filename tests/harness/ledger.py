@@ -228,8 +228,8 @@ def _run_complaints(db):
               (finished_at IS NULL OR finished_at < created_at)"""):
         out.append(f"{row['id']} ended without a time or before it began")
     counted = {tuple(r) for r in db.execute(
-        "SELECT status, isolation, runtime, n FROM workload_counts "
-        "WHERE n <> 0")}
+        "SELECT status, isolation, runtime, sum(n) FROM workload_counts "
+        "GROUP BY 1, 2, 3 HAVING sum(n) <> 0")}
     real = {tuple(r) for r in db.execute(
         "SELECT status, isolation, runtime, count(*) FROM workloads "
         "GROUP BY 1, 2, 3")}

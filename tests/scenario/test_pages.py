@@ -42,7 +42,8 @@ class TestPages(VulcanCase):
         name, _ = self.v.user()
         done = subprocess.run(
             [str(self.v.build / "bin/vulcan-admin"), "-f", str(self.v.conf),
-             "user", "password", name], input="correct horse battery\n",
+             "user", "password", name, "--password-stdin"],
+            input="correct horse battery\n",
             capture_output=True, text=True, check=False,
             env=self.v._inherited())
         self.assertEqual(done.returncode, 0, done.stderr)

@@ -1,5 +1,7 @@
 /* The TypeScript compiler in a jail of its own, from its start to its bundle.
  */
+#include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
@@ -8,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -32,7 +35,56 @@ static struct sock_fprog filter;
 void
 compile_ground_init(struct compile_ground *g)
 {
-	g->program = g->network = -1;
+	*g = (struct compile_ground){.program = -1, .network = -1};
+}
+
+/* The loader that an ELF program names, or "" (elf(5), PT_INTERP). */
+static int
+find_loader(int fd, char out[COMPILE_PATH_BYTES], struct verr *e)
+{
+	Elf64_Ehdr head;
+	if (pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+		memcmp(head.e_ident, ELFMAG, SELFMAG) != 0)
+		return verr_set(
+			e, VERR_INPUT, 0, "the compiler is no ELF program");
+	for (unsigned i = 0; i < head.e_phnum; i++) {
+		Elf64_Phdr p;
+		if (pread(fd, &p, sizeof(p),
+			    (off_t)(head.e_phoff + i * sizeof(p))) !=
+			(ssize_t)sizeof(p))
+			break;
+		if (p.p_type != PT_INTERP)
+			continue;
+		if (p.p_filesz >= COMPILE_PATH_BYTES ||
+			pread(fd, out, p.p_filesz, (off_t)p.p_offset) !=
+				(ssize_t)p.p_filesz)
+			break;
+		out[p.p_filesz] = '\0';
+		return 0;
+	}
+	out[0] = '\0';
+	return 0;
+}
+
+/*
+ * Debian's esbuild is linked against libc and nothing else. Ours is the same
+ * one, and the loader that loaded us tells where it is.
+ */
+static int
+find_libraries(struct compile_ground *g, struct verr *e)
+{
+	if (find_loader(g->program, g->loader, e) == -1)
+		return -1;
+	Dl_info libc;
+	if (g->loader[0] == '\0')
+		return 0;
+	if (dladdr((void *)(uintptr_t)&fsync, &libc) == 0 ||
+		libc.dli_fname[0] != '/' ||
+		strlen(libc.dli_fname) >= sizeof(g->libc))
+		return verr_set(e, VERR_HOST, 0,
+			"the compiler needs libc, which was not found");
+	memcpy(g->libc, libc.dli_fname, strlen(libc.dli_fname) + 1);
+	return 0;
 }
 
 /* A network namespace that stays empty: made by a child that ends at once. */
@@ -74,7 +126,7 @@ compile_ground_open(
 	if (g->program == -1)
 		return 0;
 	g->network = empty_network(e);
-	if (g->network == -1)
+	if (g->network == -1 || find_libraries(g, e) == -1)
 		return -1;
 	return filter.filter != NULL ? 0 : compile_jail_filter(&filter, e);
 }
@@ -92,18 +144,30 @@ compile_ground_usable(const struct compile_ground *g)
 	return g->program != -1;
 }
 
+static int
+make_folders(int root, const char *name, struct verr *e)
+{
+	char path[512];
+	for (const char *p = strchr(name, '/'); p != NULL;
+		p = strchr(p + 1, '/')) {
+		size_t n = (size_t)(p - name);
+		memcpy(path, name, n);
+		path[n] = '\0';
+		if (mkdirat(root, path, 0755) == -1 && errno != EEXIST)
+			return verr_set(e, VERR_HOST, errno, "folder %s", path);
+	}
+	return 0;
+}
+
 /* A tmpfs that only its holder and the compiler will see. */
 static int
-make_root(uid_t uid, struct verr *e)
+make_root(struct verr *e)
 {
 	int v_autoclose fs = (int)syscall(SYS_fsopen, "tmpfs", FSOPEN_CLOEXEC);
-	char id[16];
-	snprintf(id, sizeof(id), "%u", uid);
 	const char *const options[][2] = {{"size", ROOT_SIZE},
-		{"nr_inodes", ROOT_INODES}, {"mode", "0700"}, {"uid", id},
-		{"gid", id}};
+		{"nr_inodes", ROOT_INODES}, {"mode", "0755"}};
 	bool good = fs != -1;
-	for (size_t i = 0; good && i < 5; i++)
+	for (size_t i = 0; good && i < 3; i++)
 		good = syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING,
 			       options[i][0], options[i][1], 0) == 0;
 	int root = -1;
@@ -118,6 +182,40 @@ make_root(uid_t uid, struct verr *e)
 	return root;
 }
 
+/* Places in the root where files of the host are mounted. */
+static int
+make_places(const struct compile_jail *j, struct verr *e)
+{
+	for (int i = 0; i < COMPILE_LIBRARIES; i++) {
+		if (j->libraries[i] == NULL)
+			continue;
+		const char *path = j->libraries[i] + 1;
+		if (make_folders(j->root, path, e) == -1)
+			return -1;
+		int v_autoclose fd = openat(
+			j->root, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0555);
+		if (fd == -1)
+			return verr_set(
+				e, VERR_HOST, errno, "place of %s", path);
+	}
+	return 0;
+}
+
+/* The folder of the run's files, writable by the slot's user alone. */
+static int
+make_work(int root, uid_t uid, struct verr *e)
+{
+	if (mkdirat(root, COMPILE_WORK_FOLDER, 0700) == -1 ||
+		fchownat(root, COMPILE_WORK_FOLDER, uid, (gid_t)uid,
+			AT_SYMLINK_NOFOLLOW) == -1)
+		return verr_set(e, VERR_HOST, errno, "the compiler's folder");
+	int fd = openat(
+		root, COMPILE_WORK_FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return verr_set(e, VERR_HOST, errno, "the compiler's folder");
+	return fd;
+}
+
 static struct compile_job *
 new_job(void)
 {
@@ -125,20 +223,32 @@ new_job(void)
 	if (job == NULL)
 		return NULL;
 	job->pid = -1;
-	job->pidfd = job->root = job->in = job->out = job->err = -1;
+	job->pidfd = job->work = job->in = job->out = job->err = -1;
 	buf_init(&job->bundle, COMPILE_OUT_BYTES);
 	buf_init(&job->said, COMPILE_SAID_BYTES + READ_BYTES);
 	return job;
 }
 
 static int
-make_pipe(int *ours, int *theirs, bool we_write, struct verr *e)
+make_pipe(int *ours, int *theirs, struct verr *e)
 {
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) == -1)
 		return verr_set(e, VERR_HOST, errno, "pipe");
-	*ours = ends[we_write ? 1 : 0];
-	*theirs = ends[we_write ? 0 : 1];
+	*ours = ends[0];
+	*theirs = ends[1];
+	return fd_nonblock(*ours, e);
+}
+
+/* A socket: writing to one whose reader is gone need not raise a signal. */
+static int
+make_input(int *ours, int *theirs, struct verr *e)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == -1)
+		return verr_set(e, VERR_HOST, errno, "the compiler's input");
+	*ours = ends[0];
+	*theirs = ends[1];
 	return 0;
 }
 
@@ -149,24 +259,29 @@ start(const struct compile_ground *g, uid_t uid, const struct cgroup *cg,
 	int v_autoclose in = -1;
 	int v_autoclose out = -1;
 	int v_autoclose err = -1;
-	if (make_pipe(&job->in, &in, true, e) == -1 ||
-		make_pipe(&job->out, &out, false, e) == -1 ||
-		make_pipe(&job->err, &err, false, e) == -1)
+	if (make_input(&job->in, &in, e) == -1 ||
+		make_pipe(&job->out, &out, e) == -1 ||
+		make_pipe(&job->err, &err, e) == -1)
 		return -1;
-	if (fd_nonblock(job->out, e) == -1 || fd_nonblock(job->err, e) == -1)
-		return -1;
-	job->root = make_root(uid, e);
-	if (job->root == -1)
+	int v_autoclose root = make_root(e);
+	if (root == -1)
 		return -1;
 	struct compile_jail j = {.uid = uid,
 		.program = g->program,
 		.network = g->network,
-		.root = job->root,
+		.root = root,
+		.libraries = {g->loader[0] != '\0' ? g->loader : NULL,
+			g->libc[0] != '\0' ? g->libc : NULL},
 		.in = in,
 		.out = out,
 		.err = err,
 		.cgroup_version = cg->version,
 		.filter = &filter};
+	if (make_places(&j, e) == -1)
+		return -1;
+	job->work = make_work(root, uid, e);
+	if (job->work == -1)
+		return -1;
 	j.cgroup_count = cgroup_entry(cg, j.cgroup_fds, ISOLATE_CGROUPS_MAX, e);
 	if (j.cgroup_count == -1)
 		return -1;
@@ -215,21 +330,6 @@ good_name(const char *name)
 }
 
 static int
-make_folders(int root, const char *name, struct verr *e)
-{
-	char path[512];
-	for (const char *p = strchr(name, '/'); p != NULL;
-		p = strchr(p + 1, '/')) {
-		size_t n = (size_t)(p - name);
-		memcpy(path, name, n);
-		path[n] = '\0';
-		if (mkdirat(root, path, 0755) == -1 && errno != EEXIST)
-			return verr_set(e, VERR_HOST, errno, "folder %s", path);
-	}
-	return 0;
-}
-
-static int
 write_file(int root, const struct run_file *f, struct verr *e)
 {
 	if (!good_name(f->name))
@@ -263,7 +363,11 @@ give_entry(
 		    "import*as m from %s;export default m.default;\n",
 		    buf_text(&text)) == -1)
 		return -1;
-	return fd_write_all(job->in, stub.data, stub.len, e);
+	ssize_t n = send(job->in, stub.data, stub.len, MSG_NOSIGNAL);
+	/* A compiler that is gone already is found when it is served. */
+	if (n == -1 && errno != EPIPE)
+		return verr_set(e, VERR_HOST, errno, "the compiler's input");
+	return 0;
 }
 
 int
@@ -271,11 +375,10 @@ compile_give(struct compile_job *job, const struct run_spec *r, struct verr *e)
 {
 	job->began_ns = vtime_mono_ns();
 	for (size_t i = 0; i < r->file_count; i++)
-		if (write_file(job->root, &r->files[i], e) == -1)
+		if (write_file(job->work, &r->files[i], e) == -1)
 			return -1;
-	fd_close(&job->root);
-	/* A compiler that is gone already is found when it is served. */
-	if (give_entry(job, r->entrypoint, e) == -1 && e->sys != EPIPE)
+	fd_close(&job->work);
+	if (give_entry(job, r->entrypoint, e) == -1)
 		return -1;
 	fd_close(&job->in);
 	return 0;
@@ -360,7 +463,7 @@ compile_end(struct compile_job *job)
 		reap(job, 0);
 	}
 	fd_close(&job->pidfd);
-	fd_close(&job->root);
+	fd_close(&job->work);
 	fd_close(&job->in);
 	fd_close(&job->out);
 	fd_close(&job->err);

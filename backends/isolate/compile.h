@@ -16,12 +16,16 @@
 #define COMPILE_OUT_BYTES (24u << 20) /* largest bundle */
 #define COMPILE_SAID_BYTES 60000 /* most of its messages that is kept */
 
+#define COMPILE_PATH_BYTES 256
+
 struct run_spec;
 
 /* What is made once in the warden: the program's descriptor, a dead network. */
 struct compile_ground {
 	int program; /* -1: there is no compiler */
 	int network; /* a network namespace with nothing in it */
+	char loader[COMPILE_PATH_BYTES]; /* "" for a static program */
+	char libc[COMPILE_PATH_BYTES];
 };
 void compile_ground_init(struct compile_ground *);
 int compile_ground_open(
@@ -33,7 +37,7 @@ bool compile_ground_usable(const struct compile_ground *);
 struct compile_job {
 	pid_t pid;
 	int pidfd;
-	int root; /* its empty root, for the files */
+	int work; /* its folder, for the files */
 	int in; /* its stdin: it works once this ends */
 	int out;
 	int err;

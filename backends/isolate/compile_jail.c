@@ -28,8 +28,11 @@
 #include "fd.h"
 #include "poison.h"
 
-#define UMOUNT_DETACH 2 /* MNT_DETACH; sys/mount.h and linux/mount.h clash */
-#define MOUNT_PRIVATE 0x44000 /* MS_REC | MS_PRIVATE */
+/* sys/mount.h has these and cannot stand beside linux/mount.h. */
+#define UMOUNT_DETACH 2
+#define MOUNT_BIND 0x1000
+#define MOUNT_PRIVATE 0x44000
+#define MOUNT_SEALED 0x1027 /* remounted: read-only, no set-uid, no devices */
 #define PROGRAM_FD 3
 #define THREADS_MAX 48
 #define FD_MAX 256
@@ -54,7 +57,7 @@ static const char *const environment[] = {"GOGC=400", "GOMAXPROCS=2", NULL};
 /* --- filter ------------------------------------------------------------------
  */
 
-enum when { ALWAYS, READ_ONLY, THREAD, MEMORY, REFUSED };
+enum when { ALWAYS, READ_ONLY, THREAD, REFUSED, UNKNOWN };
 
 static const struct {
 	int call;
@@ -72,13 +75,17 @@ static const struct {
 	{SCMP_SYS(readlinkat), ALWAYS},
 	{SCMP_SYS(getcwd), ALWAYS},
 	{SCMP_SYS(fcntl), ALWAYS},
-	{SCMP_SYS(mmap), MEMORY},
+	{SCMP_SYS(mmap), ALWAYS},
 	{SCMP_SYS(munmap), ALWAYS},
 	{SCMP_SYS(madvise), ALWAYS},
 	{SCMP_SYS(mprotect), ALWAYS},
 	{SCMP_SYS(brk), ALWAYS},
 	{SCMP_SYS(futex), ALWAYS},
 	{SCMP_SYS(clone), THREAD},
+	/* Its flags lie in memory, where no filter sees them. */
+	{SCMP_SYS(clone3), UNKNOWN},
+	{SCMP_SYS(access), REFUSED},
+	{SCMP_SYS(ioctl), REFUSED},
 	{SCMP_SYS(arch_prctl), ALWAYS},
 	{SCMP_SYS(set_tid_address), ALWAYS},
 	{SCMP_SYS(set_robust_list), ALWAYS},
@@ -133,11 +140,10 @@ add(scmp_filter_ctx f, int call, enum when when)
 		return seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 1,
 			SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | CLONE_VM,
 				CLONE_THREAD | CLONE_VM));
-	case MEMORY:
-		return seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 1,
-			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 	case REFUSED:
 		return seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), call, 0);
+	case UNKNOWN:
+		return seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), call, 0);
 	}
 	return -EINVAL;
 }
@@ -195,6 +201,24 @@ place_fds(const struct compile_jail *j)
 	return (int)syscall(SYS_close_range, PROGRAM_FD + 1, ~0u, 0);
 }
 
+/* The loader and libc, for a compiler that is not linked statically. */
+static int
+bind_libraries(const struct compile_jail *j)
+{
+	for (int i = 0; i < COMPILE_LIBRARIES; i++) {
+		const char *from = j->libraries[i];
+		if (from == NULL)
+			continue;
+		/* Both are relative to the old root and to the new one. */
+		if (syscall(SYS_mount, from, from + 1, NULL, MOUNT_BIND,
+			    NULL) == -1 ||
+			syscall(SYS_mount, NULL, from + 1, NULL, MOUNT_SEALED,
+				NULL) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 enter_root(const struct compile_jail *j)
 {
@@ -202,10 +226,11 @@ enter_root(const struct compile_jail *j)
 		syscall(SYS_move_mount, j->root, "", AT_FDCWD, "/tmp",
 			MOVE_MOUNT_F_EMPTY_PATH) == -1)
 		return -1;
-	if (chdir("/tmp") == -1 || syscall(SYS_pivot_root, ".", ".") == -1 ||
+	if (chdir("/tmp") == -1 || bind_libraries(j) == -1 ||
+		syscall(SYS_pivot_root, ".", ".") == -1 ||
 		syscall(SYS_umount2, ".", UMOUNT_DETACH) == -1)
 		return -1;
-	return chdir("/");
+	return chdir("/" COMPILE_WORK_FOLDER);
 }
 
 static int

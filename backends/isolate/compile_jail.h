@@ -8,12 +8,17 @@
 #include "ask.h"
 #include "verr.h"
 
+#define COMPILE_LIBRARIES 2 /* the loader and libc */
+#define COMPILE_WORK_FOLDER "work" /* the run's files, below the root */
+
 /* All that the new process needs; made before the fork. */
 struct compile_jail {
 	uid_t uid;
 	int program;
 	int network;
 	int root; /* a mount that is not attached yet */
+	/* Files of the host, at the same paths in the jail; NULL: none. */
+	const char *libraries[COMPILE_LIBRARIES];
 	int in, out, err;
 	int cgroup_fds[ISOLATE_CGROUPS_MAX];
 	int cgroup_count;

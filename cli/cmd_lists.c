@@ -266,7 +266,7 @@ cli_backends(struct cli *c, struct opt_iter *it)
 {
 	static const struct column columns[] = {
 		{{"TIER", false, false}, "isolation"},
-		{{"USABLE", false, false}, "available"},
+		{{"USABLE", false, false}, "usable"},
 		{{"ENGINE", false, false}, "engine"},
 		{{"VERSION", false, false}, "engine_version"},
 		{{"AT ONCE", true, false}, "running_max"},

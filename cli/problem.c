@@ -47,9 +47,12 @@ problem_text(long status, const char *body, struct buf *out, struct verr *e)
 	if (title[0] == '\0')
 		return buf_addf(out, e, "HTTP status %ld: %s\n", status,
 			status_says(status));
+	const char *field = outcome_text(j, "field");
+	const char *detail = outcome_text(j, "detail");
+	bool named = strncmp(detail, field, strlen(field)) == 0;
 	if (add(out, "", title, e) == -1 ||
-		add(out, ": ", outcome_text(j, "field"), e) == -1 ||
-		add(out, ": ", outcome_text(j, "detail"), e) == -1 ||
+		add(out, ": ", named ? "" : field, e) == -1 ||
+		add(out, ": ", detail, e) == -1 ||
 		add(out, "\n  ", outcome_text(j, "hint"), e) == -1)
 		return -1;
 	return buf_addc(out, '\n', e);

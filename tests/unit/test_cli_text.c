@@ -269,6 +269,7 @@ problems(void **state)
 	(void)state;
 	struct verr e;
 	struct buf v_autobuf told = BUF(4096);
+	struct buf v_autobuf again = BUF(4096);
 	struct buf v_autobuf page = BUF(4096);
 	assert_int_equal(
 		problem_text(422,
@@ -278,6 +279,12 @@ problems(void **state)
 		0);
 	assert_string_equal(buf_text(&told),
 		"Refused: limits.wall_ms: too much\\x07\n  take less\n");
+	assert_int_equal(problem_text(400,
+				 "{\"title\":\"Refused\",\"field\":\"a\","
+				 "\"detail\":\"a is wrong\"}",
+				 &again, &e),
+		0);
+	assert_string_equal(buf_text(&again), "Refused: a is wrong\n");
 	assert_int_equal(problem_text(502, "<html>", &page, &e), 0);
 	assert_non_null(strstr(buf_text(&page), "HTTP status 502"));
 }

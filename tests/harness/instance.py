@@ -25,6 +25,7 @@ SETTINGS = {
     "web_workers": 10,
     "web_waiting": 8,
 }
+ASAN = "detect_leaks=0:handle_abort=0:quarantine_size_mb=8"
 REPORTS = re.compile(
     r"(ERROR: AddressSanitizer|runtime error:|ERROR: LeakSanitizer|"
     r"AddressSanitizer:DEADLYSIGNAL|Assertion .* failed)")
@@ -134,7 +135,7 @@ class Instance:
             [*command, *words], capture_output=True, text=True, timeout=120,
             stdin=subprocess.DEVNULL, check=False, env={
                 **os.environ,
-                "ASAN_OPTIONS": "detect_leaks=0:handle_abort=0",
+                "ASAN_OPTIONS": ASAN,
                 "UBSAN_OPTIONS": "print_stacktrace=1",
                 **(env or {})})
         if check and done.returncode != 0:
@@ -176,7 +177,7 @@ class Instance:
             shutil.rmtree(self.state, ignore_errors=True)
 
     def _inherited(self):
-        return {**os.environ, "ASAN_OPTIONS": "detect_leaks=0:handle_abort=0",
+        return {**os.environ, "ASAN_OPTIONS": ASAN,
                 **self.env}
 
     def launch(self, program, name, extra=(), env=None):

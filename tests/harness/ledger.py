@@ -25,7 +25,16 @@ def _namespaces(pids):
     return seen
 
 
+def _has_processes(group):
+    with contextlib.suppress(OSError):
+        path = pathlib.Path(group) / "cgroup.procs"
+        return bool(path.read_text().strip())
+    return False
+
+
 def _cgroups(tag):
+    """The runner's control groups; an empty one of a slot, which is kept for
+    the slot's next run, does not count."""
     out = collections.Counter()
     for mount in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
         head, _, tail = mount.partition(" - ")
@@ -35,6 +44,8 @@ def _cgroups(tag):
         for folder, names, _ in os.walk(top):
             for name in names:
                 path = os.path.join(folder, name)[len(top):]
+                if "slot-" in name and not _has_processes(top + path):
+                    continue
                 if tag in path:
                     out["cgroup " + tail.split()[0] + path] += 1
     return out
@@ -228,11 +239,12 @@ def _run_complaints(db):
               (finished_at IS NULL OR finished_at < created_at)"""):
         out.append(f"{row['id']} ended without a time or before it began")
     counted = {tuple(r) for r in db.execute(
-        "SELECT status, isolation, runtime, sum(n) FROM workload_counts "
-        "GROUP BY 1, 2, 3 HAVING sum(n) <> 0")}
+        "SELECT user_id, status, isolation, runtime, reason, n "
+        "FROM workload_counts WHERE n <> 0")}
+    kinds = "status, isolation, runtime, ifnull(reason, ''), count(*)"
     real = {tuple(r) for r in db.execute(
-        "SELECT status, isolation, runtime, count(*) FROM workloads "
-        "GROUP BY 1, 2, 3")}
+        f"SELECT user_id, {kinds} FROM workloads GROUP BY 1, 2, 3, 4, 5 "
+        f"UNION ALL SELECT 0, {kinds} FROM workloads GROUP BY 2, 3, 4, 5")}
     if counted != real:
         out.append(f"counters differ: {sorted(counted ^ real)}")
     return out

@@ -10,15 +10,17 @@ import fcntl
 import os
 import signal
 import socket
+import shutil
 import struct
 import sys
+import tempfile
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWIPC = 0x08000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC = 2, 4, 8
-MS_REC, MS_PRIVATE = 0x4000, 0x40000
+MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 PR_SET_PDEATHSIG = 1
 SIOCSIFADDR, SIOCSIFNETMASK, SIOCSIFFLAGS = 0x8916, 0x891C, 0x8914
 IFF_UP, IFF_RUNNING, IFF_LOOPBACK = 0x1, 0x40, 0x8
@@ -46,13 +48,23 @@ def _loopback_up():
         fcntl.ioctl(s, SIOCSIFNETMASK, address(b"lo:1", "255.255.255.255"))
 
 
-def _reap_until(main):
+def _own_tmp():
+    """A /tmp of our own on a real disk: a folder bound over the old one."""
+    folder = tempfile.mkdtemp(prefix="vulcan-tests-", dir="/var/tmp")
+    os.chmod(folder, 0o1777)
+    _check(libc.mount(folder.encode(), b"/tmp", None, MS_BIND, None),
+           "mount --bind over /tmp")
+    return folder
+
+
+def _reap_until(main, folder):
     """Process 1: collects orphans until the tests themselves have ended."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda n, _: os.kill(main, n))
     while True:
         pid, status = os.wait()
         if pid == main:
+            shutil.rmtree(folder, ignore_errors=True)
             os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
@@ -75,6 +87,7 @@ def enter():
     _check(libc.mount(b"proc", b"/proc", b"proc",
                       MS_NOSUID | MS_NODEV | MS_NOEXEC, None), "mount /proc")
     _loopback_up()
+    folder = _own_tmp()
     main = os.fork()
     if main != 0:
-        _reap_until(main)
+        _reap_until(main, folder)

@@ -50,7 +50,7 @@ class TestA07Time(VulcanCase):
         self.assertLess(record["usage"]["wall_ms"], 10000)
         # Sleeping costs no processor time.
         record = self.api.run(
-            "await new Promise(r => setTimeout(r, WRONG)); console.log(1)",
+            "await new Promise(r => setTimeout(r, 400)); console.log(1)",
             limits={"wall_ms": 20000, "cpu_ms": 300})
         self.ends(record, "completed")
 
@@ -122,13 +122,10 @@ class TestA09Limits(VulcanCase):
         self.assertEqual(before, after)
 
     def test_a09_zero(self):
-        for field in self.FIELDS[:-1]:
+        for field in self.FIELDS:
             with self.subTest(field=field):
                 body = self.problem(self.send(field, "0"), WRONG)
                 self.assertIn(field, body["field"])
-        # Keeping no output at all is a wish that can be granted.
-        answer = self.send("output_bytes", "0")
-        self.assertEqual(answer.status, 202, answer)
 
     def test_a09_unknown_limit(self):
         for field in ("wall", "wall_time_limit", "WALL_MS", "memory", ""):
@@ -148,7 +145,7 @@ class TestA10Flood(VulcanCase):
     runner does not grow."""
 
     pulse = True
-    CAP = 65536
+    CAP = 8192
 
     def flood(self, code, wall_ms=3000, **fields):
         record = self.api.run(code, limits={
@@ -284,8 +281,8 @@ class TestA12TheCap(VulcanCase):
                     self.assertLessEqual(
                         len(record["stdout"].encode()), cap + 200)
 
-    def test_a12_no_output_allowed(self):
-        record = self.run_with("console.log('x')", 0)
+    def test_a12_a_cap_of_one_byte(self):
+        record = self.run_with("console.log('x')", 1)
         self.assertTrue(record["stdout_truncated"])
         self.assertEqual(record["stdout_bytes"], 2)
 

@@ -86,6 +86,7 @@ struct seat {
 	bool probe;
 	bool freed; /* the warden proved the slot empty */
 	bool ready; /* the keeper's sandbox is made */
+	bool complained;
 	int fd; /* channel, -1: none */
 	bool wants_out;
 	struct wire_reader in;

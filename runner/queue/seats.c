@@ -399,7 +399,9 @@ seats_check_deadlines(struct queue *q)
 		verr_set(&e, VERR_HOST, 0, "the keeper was silent");
 		blame(s->run, &e);
 		if (s->state == SEAT_ENDING) {
-			log_warn("the keeper of slot %u does not end", i);
+			if (!s->complained)
+				log_warn("slot %u is not given back", i);
+			s->complained = true;
 			if (s->run != NULL && !s->run->ended)
 				run_fail(q, s->run, &s->run->platform);
 		}

@@ -5,12 +5,15 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fd.h"
 #include "log.h"
 #include "poison.h"
 #include "warden.h"
+
+#define LOCK_TRIES 100 /* of 10 ms */
 
 struct path {
 	char text[CONF_PATH_BYTES + 32];
@@ -37,14 +40,19 @@ host_lock(struct warden *w, struct verr *e)
 	if (fd == -1)
 		return verr_set(e, VERR_HOST, errno, "lock file %s", p.text);
 	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	if (fcntl(fd, F_OFD_SETLK, &l) == -1) {
-		if (errno == EAGAIN || errno == EACCES)
-			return verr_set(e, VERR_HOST, 0,
-				"another vulcan-runner serves %s; stop it "
-				"first",
-				w->conf->state);
-		return verr_set(e, VERR_HOST, errno, "locking %s", p.text);
+	/* One that was just killed holds it until the kernel is through. */
+	int r = fcntl(fd, F_OFD_SETLK, &l);
+	for (int i = 0; r == -1 && errno == EAGAIN && i < LOCK_TRIES; i++) {
+		const struct timespec moment = {.tv_nsec = 10000000};
+		nanosleep(&moment, NULL);
+		r = fcntl(fd, F_OFD_SETLK, &l);
 	}
+	if (r == -1 && (errno == EAGAIN || errno == EACCES))
+		return verr_set(e, VERR_HOST, 0,
+			"another vulcan-runner serves %s; stop it first",
+			w->conf->state);
+	if (r == -1)
+		return verr_set(e, VERR_HOST, errno, "locking %s", p.text);
 	w->lock = v_take_fd(&fd);
 	return 0;
 }

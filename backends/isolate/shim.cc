@@ -913,7 +913,9 @@ check_rejections(Local<Context> c)
 		return;
 	Rejected &r = rejected->front();
 	Local<Value> reason = r.reason.Get(isolate);
-	if (!reason->IsNativeError()) {
+	bool known =
+		!caught.IsEmpty() && caught.Get(isolate)->SameValue(reason);
+	if (!reason->IsNativeError() && !known) {
 		caught.Reset(isolate, reason);
 		caught_message.Reset(isolate, r.message.Get(isolate));
 	}
@@ -980,11 +982,29 @@ evaluate_bootstrap(
 		return false;
 	}
 	hooks.Reset(isolate, made.As<Object>());
-	if (call_hook(c, "warm", 0, nullptr).IsEmpty()) {
-		explain(c, tried, why, size);
-		return false;
-	}
 	return true;
+}
+
+/*
+ * Runs sample programs before any child exists: what they make V8 compile,
+ * every child inherits.
+ */
+bool
+warm_up(Local<Context> c, char *why, size_t size)
+{
+	TryCatch tried(isolate);
+	Local<Value> p;
+	bool good = call_hook(c, "warm", 0, nullptr).ToLocal(&p);
+	isolate->PerformMicrotaskCheckpoint();
+	good = good && p->IsPromise() &&
+		p.As<Promise>()->State() == Promise::kFulfilled &&
+		rejected->empty();
+	if (!good)
+		explain(c, tried, why, size);
+	modules->clear();
+	caught.Reset();
+	caught_message.Reset();
+	return good;
 }
 
 } // namespace
@@ -1041,9 +1061,9 @@ shim_boot(struct shim_text script, char *why, size_t why_size)
 	kept_context.Reset(isolate, c);
 	c->Enter();
 	c->AllowCodeGenerationFromStrings(true);
-	if (!evaluate_bootstrap(c, script, why, why_size))
+	if (!evaluate_bootstrap(c, script, why, why_size) ||
+		!warm_up(c, why, why_size))
 		return false;
-	isolate->PerformMicrotaskCheckpoint();
 	isolate->LowMemoryNotification();
 	return true;
 }

@@ -1,6 +1,9 @@
 // console: what a program says goes to its stdout and stderr at once.
 
-const say = (toStderr, text) => binding.write(toStderr, text);
+let muted = true; // until a program runs
+const say = (toStderr, text) => {
+  if (!muted) binding.write(toStderr, text);
+};
 
 let groupIndent = '';
 const print = (toStderr, args) => {

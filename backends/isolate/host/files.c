@@ -73,6 +73,12 @@ files_add(const void *payload, size_t len, struct verr *e)
 	return files_set(name, content, e);
 }
 
+void
+files_clear(void)
+{
+	count = 0;
+}
+
 bool
 files_get(struct shim_text name, struct shim_text *ret)
 {

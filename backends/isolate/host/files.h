@@ -17,6 +17,9 @@ int files_add(const void *payload, size_t len, struct verr *);
 /* Keeps a file by name, in place of one of that name. */
 int files_set(struct shim_text name, struct shim_text content, struct verr *);
 
+/* Forgets all files; their memory stays. */
+void files_clear(void);
+
 /* As shim_host.file and shim_host.resolve. */
 bool files_get(struct shim_text name, struct shim_text *ret);
 bool files_resolve(struct shim_text from, struct shim_text specifier,

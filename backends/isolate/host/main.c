@@ -20,6 +20,7 @@
 #include "ask.h"
 #include "bootstrap.h"
 #include "fd.h"
+#include "files.h"
 #include "filter.h"
 #include "jail.h"
 #include "num.h"
@@ -83,6 +84,42 @@ check_version(struct verr *e)
 	return 0;
 }
 
+/* Programs that the bootstrap script runs once, to warm V8 up. */
+static const struct {
+	const char *name, *text;
+} samples[] = {
+	{"warm.cjs",
+		"'use strict';\n"
+		"console.log('warm', 1, -0, { a: [1, 'b', null], c: 1n });\n"
+		"console.error(`warm ${sample()}`, [1.5, 2, 3, 4, 5, 6, 7]);\n"
+		"function sample() { return new Map([[1, new Set([2])]]); }\n"
+		"module.exports = async (input, context) => {\n"
+		"  await null;\n"
+		"  return { input, args: context.args, text: context.stdin };\n"
+		"};\n"},
+	{"warm.mjs",
+		"console.log('%s warm', 'very', undefined, true, new "
+		"Date(0));\n"
+		"console.log(new Error('warm'), class A {}, () => {});\n"
+		"export default function handler(input) {\n"
+		"  return input.d.map((x) => x + 1);\n"
+		"}\n"},
+};
+
+static int
+add_samples(struct verr *e)
+{
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+		struct shim_text name = {
+			samples[i].name, strlen(samples[i].name)};
+		struct shim_text text = {
+			samples[i].text, strlen(samples[i].text)};
+		if (files_set(name, text, e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 start_engine(bool jit, struct verr *e)
 {
@@ -92,8 +129,11 @@ start_engine(bool jit, struct verr *e)
 	struct shim_text script = {bootstrap_script,
 		(size_t)(bootstrap_script_end - bootstrap_script)};
 	char why[150];
+	if (add_samples(e) == -1)
+		return -1;
 	if (!shim_boot(script, why, sizeof(why)))
 		return verr_set(e, VERR_BUG, 0, "bootstrap script: %s", why);
+	files_clear();
 	return 0;
 }
 

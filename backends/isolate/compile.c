@@ -458,15 +458,19 @@ compile_end(struct compile_job *job)
 	if (job == NULL)
 		return;
 	struct verr e;
+	/*
+	 * The signal does not reach a child that is still root on its way into
+	 * the jail; the end of its input does.
+	 */
+	fd_close(&job->in);
+	fd_close(&job->out);
+	fd_close(&job->err);
 	if (job->pidfd != -1 && !job->dead) {
 		(void)proc_kill(job->pidfd, SIGKILL, &e);
 		reap(job, 0);
 	}
 	fd_close(&job->pidfd);
 	fd_close(&job->work);
-	fd_close(&job->in);
-	fd_close(&job->out);
-	fd_close(&job->err);
 	buf_done(&job->bundle);
 	buf_done(&job->said);
 	free(job);

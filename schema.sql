@@ -93,7 +93,8 @@ CREATE TABLE workloads (
 CREATE UNIQUE INDEX workloads_by_idempotency
   ON workloads (user_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 CREATE INDEX workloads_pending
-  ON workloads (isolation, user_id, priority DESC, id) WHERE status = 'pending';
+  ON workloads (status, isolation, user_id, priority DESC, id)
+  WHERE status = 'pending';
 CREATE INDEX workloads_cancelling
   ON workloads (id) WHERE cancel_requested_at IS NOT NULL
     AND status IN ('pending', 'running');

@@ -137,7 +137,8 @@ const struct sql_statement sql_statements[] = {
 			   " WHERE run_id = " NEWEST_RUN " ORDER BY name",
 		SQL_WEB},
 	[SQL_POSITION] =
-		{"SELECT 1 + (SELECT count(*) FROM workloads p"
+		{"SELECT 1 + (SELECT count(*) FROM workloads p INDEXED BY "
+		 "workloads_pending"
 		 " WHERE p.status = 'pending' AND p.isolation = w.isolation"
 		 " AND p.id < w.id)"
 		 " FROM workloads w WHERE w.id = ?1 AND w.status = 'pending'",
@@ -274,16 +275,19 @@ const struct sql_statement sql_statements[] = {
 	/* A loose index scan: one step a user, however long the lines are. */
 	[SQL_PENDING_USERS] =
 		{"WITH RECURSIVE u (id) AS ("
-		 " SELECT min(user_id) FROM workloads"
+		 " SELECT min(user_id) FROM workloads INDEXED BY "
+		 "workloads_pending"
 		 "   WHERE status = 'pending' AND isolation = ?1"
-		 " UNION ALL SELECT (SELECT min(user_id) FROM workloads"
+		 " UNION ALL SELECT (SELECT min(user_id) FROM workloads "
+		 "INDEXED BY workloads_pending"
 		 "   WHERE status = 'pending' AND isolation = ?1"
 		 "   AND user_id > u.id) FROM u WHERE u.id IS NOT NULL)"
 		 " SELECT id FROM u WHERE id IS NOT NULL",
 			SQL_QUEUE},
 	[SQL_PENDING_OF_USER] =
 		{"SELECT id, user_id, runtime, priority,"
-		 " attempt, cancel_requested_at IS NOT NULL FROM workloads"
+		 " attempt, cancel_requested_at IS NOT NULL FROM workloads "
+		 "INDEXED BY workloads_pending"
 		 " WHERE status = 'pending' AND isolation = ?1 AND user_id = ?2"
 		 " ORDER BY priority DESC, id LIMIT ?3",
 			SQL_QUEUE},

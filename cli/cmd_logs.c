@@ -122,8 +122,9 @@ static int
 history(struct follower *f, struct http *http, struct verr *e)
 {
 	int r;
-	while ((r = page(f, http, e)) == 1)
-		continue;
+	do
+		r = page(f, http, e);
+	while (r == 1);
 	return r;
 }
 

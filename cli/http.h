@@ -13,8 +13,8 @@
 
 struct http; /* owned by its user; v_autohttp ends it */
 
-/* Ready to speak to c, which stays valid as long as the result. */
-struct http *http_new(const struct connect *c, struct verr *);
+/* Ready to speak to `to`, which stays valid as long as the result. */
+struct http *http_new(const struct connect *to, struct verr *);
 void http_free(struct http *);
 
 /*

@@ -132,7 +132,7 @@ int
 table_print(const struct table *t, size_t columns, bool colour, struct buf *out,
 	struct verr *e)
 {
-	size_t widths[TABLE_COLUMNS_MAX];
+	size_t widths[TABLE_COLUMNS_MAX] = {0};
 	const char *cells[TABLE_COLUMNS_MAX];
 	assert(t->count % t->width == 0);
 	measure(t, widths);

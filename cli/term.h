@@ -34,7 +34,7 @@ bool term_colour(int fd);
 size_t term_columns(int fd);
 
 /* The escape sequence that a status word is shown in; "" for others. */
-const char *term_status_colour(const char *status);
+const char *term_status_colour(const char *);
 #define TERM_PLAIN "\x1b[0m"
 
 #endif

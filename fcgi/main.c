@@ -29,6 +29,7 @@
 #include "serve.h"
 #include "shared.h"
 #include "vtime.h"
+#include "wait.h"
 #include "worker.h"
 
 #define BACKLOG 1024
@@ -152,6 +153,7 @@ ended(struct pool *p, pid_t pid, int status)
 		bool sound = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 		w->pid = -1;
 		shared_forget(p->shared, i);
+		wait_unbind(p->conf, pid);
 		if (!quick || sound)
 			w->back_off_ms = 0;
 		else

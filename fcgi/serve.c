@@ -6,6 +6,7 @@
 #include "auth.h"
 #include "csrf.h"
 #include "log.h"
+#include "num.h"
 #include "poison.h"
 #include "respond.h"
 #include "serve.h"
@@ -159,14 +160,33 @@ check_token(struct exchange *x, struct verr *e)
 	return csrf_check(x, api ? CSRF_API : x->match.route->pattern, e);
 }
 
-/* A request that cannot be read is still answered in the asker's manner. */
-static void
-guess_accept(struct exchange *x, char *const *envp)
+static const char *
+raw_parameter(char *const *envp, const char *name)
 {
-	static const char name[] = "HTTP_ACCEPT=";
-	for (; x->req.accept == NULL && *envp != NULL; envp++)
-		if (strncmp(*envp, name, sizeof(name) - 1) == 0)
-			x->req.accept = *envp + sizeof(name) - 1;
+	size_t n = strlen(name);
+	for (; *envp != NULL; envp++)
+		if (strncmp(*envp, name, n) == 0 && (*envp)[n] == '=')
+			return *envp + n + 1;
+	return NULL;
+}
+
+/*
+ * A request that cannot be read is still answered in the asker's manner. What
+ * is too long is too large only when it is the body.
+ */
+static int
+unreadable(struct exchange *x, char *const *envp, const struct verr *e)
+{
+	uint64_t length = 0;
+	struct verr ignored;
+	const char *text = raw_parameter(envp, "CONTENT_LENGTH");
+	x->req.accept = raw_parameter(envp, "HTTP_ACCEPT");
+	if (text != NULL && text[0] != '\0' &&
+		num_u64s(text, 0, UINT64_MAX, "", &length, &ignored) == -1)
+		length = 0;
+	if (e->kind == VERR_LIMIT && length <= x->web->conf->request_bytes_max)
+		x->refused = 400;
+	return -1;
 }
 
 static int
@@ -175,8 +195,7 @@ serve(struct exchange *x, char *const *envp, struct upload *upload,
 {
 	uint64_t body_max = x->web->conf->request_bytes_max;
 	if (request_parse(x->arena, envp, body_max, &x->req, e) == -1) {
-		guess_accept(x, envp);
-		return -1;
+		return unreadable(x, envp, e);
 	}
 	if (auth_identify(x, e) == -1 || find_route(x, e) == -1)
 		return -1;

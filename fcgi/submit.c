@@ -87,11 +87,6 @@ submit_add(struct exchange *x, struct submission *s, const char *field,
 			"a relative path such as lib/util.js, at most 255 "
 			"bytes, without .. or backslashes",
 			e, "this is not a name for a file");
-	for (size_t i = 0; i < s->file_count; i++)
-		if (strcmp(s->files[i].name, f->name) == 0)
-			return refuse_field(x, field,
-				"give every file a name of its own", e,
-				"two files are called %s", f->name);
 	if (s->file_count == x->web->conf->files_max)
 		return refuse_field(x, field, NULL, e,
 			"a workload has at most %llu files",
@@ -112,7 +107,7 @@ conventions(enum runtime r)
 	static const char *const go[] = {"main.go", NULL};
 	static const char *const c[] = {"main.c", NULL};
 	static const char *const shell[] = {"main.sh", NULL};
-	static const char *const none[] = {NULL};
+	static const char *const image[] = {"main", NULL};
 	switch (r) {
 	case RUNTIME_JAVASCRIPT:
 	case RUNTIME_NODE:
@@ -129,9 +124,9 @@ conventions(enum runtime r)
 		return shell;
 	case RUNTIME_OCI:
 	case RUNTIME_COUNT:
-		return none;
+		break;
 	}
-	return none;
+	return image;
 }
 
 static bool
@@ -174,15 +169,26 @@ find_entrypoint(struct exchange *x, struct submission *s, struct verr *e)
 		runtime_text(s->runtime_word));
 }
 
-/* The file that `code` alone makes has the name that is looked for first. */
-static void
-name_code(struct submission *s)
+/*
+ * The file that `code` alone makes has the name that is looked for first. Then
+ * all names are known, and no two may be the same.
+ */
+static int
+name_files(struct exchange *x, struct submission *s, struct verr *e)
 {
 	const char *const *names = conventions(s->runtime_word);
 	for (size_t i = 0; i < s->file_count; i++)
 		if (s->files[i].name == NULL)
 			s->files[i].name = s->entrypoint != NULL ? s->entrypoint
 								 : names[0];
+	for (size_t i = 1; i < s->file_count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(s->files[i].name, s->files[k].name) == 0)
+				return refuse_field(x, "files",
+					"give every file a name of its own", e,
+					"two files are called %s",
+					s->files[i].name);
+	return 0;
 }
 
 static int
@@ -318,7 +324,8 @@ submit_accept(struct exchange *x, struct submission *s,
 		s->isolation = "auto";
 	if (check_runtime(x, s, e) == -1)
 		return -1;
-	name_code(s);
+	if (name_files(x, s, e) == -1)
+		return -1;
 	if (tiers_route(x, s, e) == -1 || find_entrypoint(x, s, e) == -1 ||
 		check_limits(x, s, e) == -1)
 		return -1;

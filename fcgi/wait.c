@@ -32,10 +32,11 @@ address(struct sockaddr_un *a, const struct conf *c, const char *name,
 }
 
 static int
-own_address(struct sockaddr_un *a, const struct conf *c, struct verr *e)
+own_address(
+	struct sockaddr_un *a, const struct conf *c, pid_t pid, struct verr *e)
 {
 	char name[48];
-	snprintf(name, sizeof(name), "web/%ld.sock", (long)getpid());
+	snprintf(name, sizeof(name), "web/%ld.sock", (long)pid);
 	return address(a, c, name, e);
 }
 
@@ -43,7 +44,7 @@ int
 wait_bind(const struct conf *c, int *ret_fd, struct verr *e)
 {
 	struct sockaddr_un a;
-	if (own_address(&a, c, e) == -1)
+	if (own_address(&a, c, getpid(), e) == -1)
 		return -1;
 	int v_autoclose fd =
 		socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -64,11 +65,11 @@ wait_bind(const struct conf *c, int *ret_fd, struct verr *e)
 }
 
 void
-wait_unbind(const struct conf *c)
+wait_unbind(const struct conf *c, pid_t pid)
 {
 	struct sockaddr_un a;
 	struct verr e;
-	if (own_address(&a, c, &e) == 0)
+	if (own_address(&a, c, pid, &e) == 0)
 		unlink(a.sun_path);
 }
 

@@ -9,7 +9,8 @@
  * the error; the caller's to close, and the name to wait_unbind.
  */
 int wait_bind(const struct conf *, int *ret_fd, struct verr *);
-void wait_unbind(const struct conf *);
+/* Removes the name of a process: its own, or one that ended without. */
+void wait_unbind(const struct conf *, pid_t);
 
 /*
  * Rings the doorbell: "new", "cancel", "newwait" and so on. A bell that is

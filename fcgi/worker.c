@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "conn.h"
 #include "fd.h"
 #include "log.h"
 #include "poison.h"
@@ -26,8 +27,6 @@
 
 /* A fresh process now and then costs little and bounds what may gather. */
 #define WORKER_REQUESTS 200000
-/* One connection that breaks off is no reason to end; a row of them is. */
-#define ACCEPT_FAILURES 100
 /* Memory beyond this comes from mmap and goes back when it is freed. */
 #define MMAP_BYTES 131072
 
@@ -35,15 +34,14 @@ static volatile sig_atomic_t worker_stopping;
 static int worker_listen_fd = -1;
 
 /*
- * Closing the socket is what ends an accept that begins just after the
- * signal came; FCGX_ShutdownPending ends one that waits.
+ * The signal ends an accept that waits; that the socket is closed ends one
+ * that begins just after it came.
  */
 static void
 on_term(int signal)
 {
 	(void)signal;
 	worker_stopping = 1;
-	FCGX_ShutdownPending();
 	if (worker_listen_fd != -1) {
 		close(worker_listen_fd);
 		worker_listen_fd = -1;
@@ -139,20 +137,30 @@ fcgi_write(void *arg, const void *data, size_t n)
 	return 0;
 }
 
+/* Gives libfcgi an accepted connection: 1 a request, 0 it was none. */
+static int
+take_request(FCGX_Request *r, int fd)
+{
+	/* Else libfcgi would close what it is to read. */
+	r->ipcFd = fd;
+	r->keepConnection = 1;
+	return FCGX_Accept_r(r) == 0;
+}
+
 static int
 accept_loop(struct tools *t, FCGX_Request *r, struct verr *e)
 {
-	unsigned failures = 0;
 	struct arena v_autoarena arena = {0};
 	arena_init(&arena);
 	for (unsigned n = 0; n < WORKER_REQUESTS && !worker_stopping; n++) {
-		if (FCGX_Accept_r(r) < 0) {
-			if (++failures > ACCEPT_FAILURES)
-				return verr_set(e, VERR_HOST, errno,
-					"accepting connections");
-			continue;
+		int fd;
+		if (conn_accept(worker_listen_fd, &fd, e) == -1) {
+			if (worker_stopping || e->sys == EINTR)
+				continue;
+			return -1;
 		}
-		failures = 0;
+		if (take_request(r, fd) == 0)
+			continue;
 		struct peer s = {
 			.arg = r,
 			.read = fcgi_read,
@@ -161,6 +169,8 @@ accept_loop(struct tools *t, FCGX_Request *r, struct verr *e)
 		};
 		serve_request(&t->web, &s, &arena, r->envp);
 		FCGX_Finish_r(r);
+		if (r->ipcFd != -1)
+			FCGX_Free(r, 1);
 		arena_reset(&arena);
 	}
 	return 0;
@@ -179,15 +189,15 @@ worker_run(const struct conf *c, struct shared *shared, size_t slot,
 	FCGX_Request request;
 	if (r == 0 &&
 		(FCGX_Init() != 0 ||
-			FCGX_InitRequest(&request, listen_fd,
-				FCGI_FAIL_ACCEPT_ON_INTR) != 0))
+			FCGX_InitRequest(
+				&request, -1, FCGI_FAIL_ACCEPT_ON_INTR) != 0))
 		r = verr_set(e, VERR_HOST, 0, "libfcgi does not start");
 	if (r == 0) {
 		r = accept_loop(&t, &request, e);
 		FCGX_Free(&request, 1);
 	}
 	tools_done(&t);
-	wait_unbind(c);
+	wait_unbind(c, getpid());
 	return r;
 }
 
@@ -227,6 +237,6 @@ worker_cgi(const struct conf *c, struct verr *e)
 		serve_request(&t.web, &s, &arena, environ);
 	}
 	tools_done(&t);
-	wait_unbind(c);
+	wait_unbind(c, getpid());
 	return r;
 }

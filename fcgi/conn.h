@@ -1,0 +1,27 @@
+/* A FastCGI connection before libfcgi reads it. */
+#ifndef CONN_H
+#define CONN_H
+
+#include <stddef.h>
+
+#include "verr.h"
+
+#define CONN_HEAD_BYTES 196608 /* all records up to the end of PARAMS */
+#define CONN_PAIR_BYTES 131072 /* one name and its value */
+
+/*
+ * Looks at the records from BEGIN_REQUEST to the empty PARAMS (FastCGI 1.0,
+ * sections 3.3, 3.4, 5.1 and 5.2): 1 all there and sound, 0 more is needed,
+ * -1 PROTO. libfcgi asks for as much memory as a length says and ends the
+ * process when there is none, so lengths are held against bounds first.
+ */
+int conn_check(const unsigned char *head, size_t len, struct verr *);
+
+/*
+ * Accepts the next connection whose head is sound, waiting for it; one that
+ * is not, or is slow, is dropped. Bounds the time that later reads and writes
+ * take. -1 when accepting fails: HOST with its errno, EINTR among them.
+ */
+int conn_accept(int listen_fd, int *ret_fd, struct verr *);
+
+#endif

@@ -258,13 +258,13 @@ class EventStream:
         raise AssertionError(f"log ended without done: {got[-3:]}")
 
 
-def raw_exchange(port, data, timeout=10, shut=True):
-    """Sends bytes as they are; everything that came back."""
+def raw_exchange(port, data, timeout=10):
+    """Sends bytes as they are; everything that came back. The request should
+    ask for `Connection: close`: the sending side stays open, for nginx takes
+    its end for a client that has gone."""
     with socket.create_connection(("127.0.0.1", port), timeout) as s:
         try:
             s.sendall(data)
-            if shut:
-                s.shutdown(socket.SHUT_WR)
         except (BrokenPipeError, ConnectionResetError):
             pass  # refused before all was sent: the answer is what counts
         got = b""

@@ -25,7 +25,8 @@ SETTINGS = {
     "web_workers": 10,
     "web_waiting": 8,
 }
-ASAN = "detect_leaks=0:handle_abort=0:quarantine_size_mb=8"
+ASAN = ("detect_leaks=0:handle_abort=0:quarantine_size_mb=8:"
+        "allocator_may_return_null=1")
 REPORTS = re.compile(
     r"(ERROR: AddressSanitizer|runtime error:|ERROR: LeakSanitizer|"
     r"AddressSanitizer:DEADLYSIGNAL|Assertion .* failed)")

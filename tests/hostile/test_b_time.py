@@ -15,8 +15,8 @@ ENDLESS = {
     "microtasks": "const f = () => Promise.resolve().then(f); await f();"
                   "await new Promise(() => {})",
     "queued microtasks": "const f = () => queueMicrotask(f); f();",
-    "getters": "const o = {get a() { return this.a2 }, "
-               "get a2() { for (;;) ({...o}); }}; o.a",
+    "getters": "let n = 0; const o = {get a() { return n++ }}; "
+               "for (;;) ({...o})",
     "proxies": "const p = new Proxy({}, {get: (t, k, r) => "
                "{ for (;;) Reflect.ownKeys(t) }}); p.x",
     "wasm": WASM_LOOP,
@@ -109,7 +109,6 @@ class MemoryCase(VulcanCase):
                     "memory_mib": memory_mib})
                 self.ends(record, "failed", "memory")
                 self.assertEqual(record["limit"]["name"], "memory_mib")
-                self.assertTrue(record["error"])
                 self.assertLess(record["usage"]["memory_peak_kib"],
                                 (memory_mib + 64) << 10)
         self.probe()

@@ -184,7 +184,7 @@ class TestJ03Huge(VulcanCase):
     pulse = True
 
     def status_of(self, data, timeout=15):
-        got = raw_exchange(self.v.port, data, timeout, shut=False)
+        got = raw_exchange(self.v.port, data, timeout)
         found = re.match(rb"HTTP/1\.[01] (\d{3})", got)
         return int(found.group(1)) if found else 0
 

@@ -1,6 +1,10 @@
 """P1-P3: a run in a jail of its own, beside other ways to start JavaScript."""
-import isolate
+import contextlib
+import sqlite3
+
 import peers
+from instance import Vulcan
+from isolate import ForkServer
 from table import Side, Skip, Skipped, at_most
 
 ROUNDS = 10
@@ -58,33 +62,52 @@ def name_of(make, otherwise):
         return otherwise
 
 
-def rounds(bench):
-    """Alternates all sides; cold and warm runs of Vulcan, then the peers."""
-    cold = Peer("vulcan, cold", lambda: isolate.cold(bench.build, EACH))
-    warm = Peer("vulcan, warm", lambda: isolate.warm_used(bench.build, EACH))
-    others = [Peer(name_of(peers.node_name, "node"), processes(node)),
-              Peer(name_of(lambda: peers.package_name("workerd"), "workerd"),
-                   processes(peers.workerd_cold))]
-    script = None
+def opponents(stack):
+    """node, workerd and isolated-vm, as far as they are here."""
+    yield Peer(name_of(peers.node_name, "node"), processes(node))
+    yield Peer(name_of(lambda: peers.package_name("workerd"), "workerd"),
+               processes(peers.workerd_cold))
+    third = Peer(name_of(lambda: peers.package_name("isolated-vm"),
+                         "isolated-vm"), None)
     try:
-        name = peers.package_name("isolated-vm")
-        script = peers.Script("isolated.js")
-        others.append(Peer(name, isolated(script)))
+        peers.package("isolated-vm")
+        third.round_of = isolated(
+            stack.enter_context(peers.Script("isolated.js")))
     except Skip as why:
-        others.append(Peer("isolated-vm", None))
-        others[-1].skip = why
-    try:
+        third.skip = why
+    yield third
+
+
+def rounds(bench):
+    """Alternates all sides: cold and warm runs of Vulcan, then the peers."""
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(ForkServer(bench.build))
+        cold = Peer("vulcan, cold", lambda: server.cold(EACH))
+        warm = Peer("vulcan, warm", lambda: server.warm(EACH))
+        others = list(opponents(stack))
+        server.cold(EACH)
         for _ in range(ROUNDS):
             for peer in (cold, warm, *others):
                 peer.take()
-    finally:
-        if script is not None:
-            script.__exit__()
     return cold.side(), warm.side(), others
+
+
+def phases(bench):
+    """What the phases of cold runs in a whole runner add up to, seconds."""
+    with Vulcan(bench.build, pool_max=0) as vulcan:
+        vulcan.post(ROUNDS * EACH, 1, "module.exports = () => 1 + 1")
+        with sqlite3.connect(f"file:{vulcan.database}?mode=ro",
+                             uri=True) as db:
+            found = db.execute(
+                "SELECT sum(duration_ns) / 1e9 FROM phases WHERE phase IN "
+                "('create', 'exec', 'collect') GROUP BY run_id").fetchall()
+        db.close()
+    return Side("  phases of the same in a runner", [n for n, in found])
 
 
 def p1(bench):
     cold, warm, others = rounds(bench)
+    inside = phases(bench)
     whats = ("`node -e 1+1`", "a cold process of workerd",
              "isolated-vm's full cycle, which has no jail")
     for ident, what, peer, most in zip(("P1", "P2", "P3"), whats, others,
@@ -94,8 +117,10 @@ def p1(bench):
         except Skip as why:
             yield Skipped(ident, str(why))
             continue
-        yield at_most(ident, f"a cold run of 1+1 against {what}", cold, side,
-                      most)
+        figure = at_most(ident, f"a cold run of 1+1 against {what}", cold,
+                         side, most)
+        figure.sides.append(inside)
+        yield figure
         yield at_most(ident + ".warm", f"a warm run against {what}", warm,
                       side, most / 2)
 

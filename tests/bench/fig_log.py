@@ -76,7 +76,8 @@ class Publisher:
 
     def publish(self, kind, data):
         self.connection.request(
-            "POST", f"/publish/{self.ident}", json.dumps(data),
+            "POST", f"/publish/{self.ident}",
+            json.dumps(data, separators=(",", ":")),
             {"X-EventSource-Event": kind, "Content-Type": "application/json"})
         answer = self.connection.getresponse()
         answer.read()

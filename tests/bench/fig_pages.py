@@ -55,8 +55,8 @@ class Series:
                                 for r in self.rounds], cpu or None, "/s")
 
     def latency(self):
-        return Side(self.name, [x for r in self.rounds
-                                for x in (r["min"], r["p50"], r["p50"])],
+        return Side(self.name, [r["min"] for r in self.rounds],
+                    p50=max(r["p50"] for r in self.rounds),
                     worst=max(r["p99"] for r in self.rounds))
 
     def failures(self):

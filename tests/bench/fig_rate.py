@@ -1,7 +1,7 @@
 """P4: durable runs a second. P5: the whole way of one request."""
-import isolate
 import peers
 from instance import Vulcan, run, values
+from isolate import ForkServer
 from table import Figure, Side, Skip, at_least, at_most, percentile
 
 CODE = "console.log(1 + 1)"
@@ -35,14 +35,14 @@ def queue_load(vulcan, runs):
 def p4(bench):
     runs = 960
     queue, http, bare, node = [], [], [], []
-    with Vulcan(bench.build) as vulcan:
+    spent = {"queue": 0.0, "http": 0.0}
+    with Vulcan(bench.build) as vulcan, ForkServer(bench.build) as server:
         queue_load(vulcan, runs)
-        begun, spent = 0, {"queue": 0.0, "http": 0.0}
         for _ in range(ROUNDS):
             begun = vulcan.cpu()
             queue.append(runs / queue_load(vulcan, runs)["seconds"][0])
             spent["queue"] += vulcan.cpu() - begun
-            bare.append(isolate.rate(bench.build, 2, runs))
+            bare.append(server.rate(runs, 2))
             begun = vulcan.cpu()
             found = accepted(vulcan.post(runs, 16, CODE), runs)
             http.append(runs / found["seconds"][0])
@@ -72,7 +72,7 @@ def p4(bench):
              sum(c for _, c in node) / len(node), "/s"), 18)
 
 
-def parts(bench, vulcan, count):
+def parts(bench, vulcan, server, count):
     """One round of what a request's way is made of, in seconds."""
     hop = accepted(vulcan.http("-c", 1, "-n", count, "/healthz"), count)
     kernel = values(run(bench.build / "bin/bench/bench_parts", vulcan.state,
@@ -81,14 +81,14 @@ def parts(bench, vulcan, count):
         "nginx and FastCGI: GET /healthz": [n / 1e9 for n in hop["ns"]],
         "fdatasync, of which two": [n / 1e9 for n in kernel["fdatasync"]],
         "datagram and its answer": [n / 1e9 for n in kernel["datagram"]],
-        "a warm run of the isolate driver": isolate.warm(bench.build, count),
+        "a warm run of the isolate driver": server.warm(count)[0],
     }
 
 
 def p5(bench):
     count = 100
     took, sums, seen, spent = [], [], {}, 0.0
-    with Vulcan(bench.build) as vulcan:
+    with Vulcan(bench.build) as vulcan, ForkServer(bench.build) as server:
         accepted(vulcan.post(count, 1, CODE), count)
         for _ in range(ROUNDS):
             begun = vulcan.cpu()
@@ -96,7 +96,8 @@ def p5(bench):
             spent += vulcan.cpu() - begun
             took += [n / 1e9 for n in found["ns"]]
             total = 0.0
-            for name, times in parts(bench, vulcan, count).items():
+            for name, times in parts(bench, vulcan, server,
+                                     count).items():
                 seen.setdefault(name, []).extend(times)
                 total += percentile(times, 50) * (
                     2 if name.startswith("fdatasync") else 1)

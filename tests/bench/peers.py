@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from instance import TOP, read, run
+from instance import TOP, read
 from table import Skip
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -65,8 +65,9 @@ def _install():
         capture_output=True, text=True, check=False,
         env={**os.environ, "npm_config_nodedir": str(_headers())})
     if installed.returncode != 0:
-        last = installed.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise Skip(f"npm ci failed: {last[0]}")
+        said = [line for line in installed.stderr.splitlines()
+                if line.startswith("npm error")] or ["no message"]
+        raise Skip(f"npm ci failed: {said[0]}")
     done.write_text(wanted)
 
 
@@ -83,6 +84,13 @@ def package(name):
 def package_name(name):
     return name + " " + json.loads(
         read(package(name) / "package.json"))["version"]
+
+
+def installed_names():
+    """The packages that are there already."""
+    for name in ("workerd", "isolated-vm"):
+        if (FOLDER / "node_modules" / name).exists():
+            yield package_name(name)
 
 
 def timed(argv, **kw):
@@ -194,21 +202,21 @@ def workerd_cold():
     return took, peer.cpu
 
 
-class Script:
-    """A node script of this folder that answers one line for each line."""
+class Teller:
+    """A program that answers each line with a line of JSON; a context."""
 
-    def __init__(self, name, *argv):
+    def __init__(self, argv, env=None):
+        self.argv = argv
         self.child = subprocess.Popen(
-            [node(), HERE / name, *argv], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "NODE_PATH": str(FOLDER / "node_modules")})
+            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=env)
 
     def ask(self, line):
         self.child.stdin.write(line + "\n")
         self.child.stdin.flush()
         answer = self.child.stdout.readline()
         if not answer:
-            raise RuntimeError("the node script ended")
+            raise RuntimeError(f"{self.argv[0]} ended at: {line}")
         return json.loads(answer)
 
     def __enter__(self):
@@ -217,6 +225,15 @@ class Script:
     def __exit__(self, *_):
         self.child.stdin.close()
         self.child.wait()
+        self.child.stdout.close()
+
+
+class Script(Teller):
+    """A node script of this folder."""
+
+    def __init__(self, name):
+        super().__init__([node(), HERE / name], {
+            **os.environ, "NODE_PATH": str(FOLDER / "node_modules")})
 
 
 class PlainNginx:
@@ -262,8 +279,3 @@ http {{
         self.child.terminate()
         self.child.wait()
         self.folder.cleanup()
-
-
-def isolate_engine(build):
-    """What Vulcan itself runs on, for the list of versions."""
-    return run(build / "bin/vulcan-isolate", "-V").strip()

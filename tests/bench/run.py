@@ -23,6 +23,7 @@ import fig_memory
 import fig_pages
 import fig_rate
 import peers
+from instance import Vulcan, wait_until
 from table import Skip, Skipped, summary
 
 MODULES = (fig_cold, fig_rate, fig_pages, fig_database, fig_memory,
@@ -41,20 +42,31 @@ class Bench:
         print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
+def engine(bench):
+    """V8 as the driver's own list of backends names it."""
+    with Vulcan(bench.build) as vulcan:
+        db = sqlite3.connect(f"file:{vulcan.database}?mode=ro", uri=True)
+        found = wait_until("the probe of the isolate tier", 10, lambda: (
+            db.execute("SELECT engine || ' ' || engine_version FROM backends "
+                       "WHERE isolation = 'isolate'").fetchone()))
+        db.close()
+    return found[0]
+
+
 def versions(bench):
     """Both sides', as far as they are here."""
-    yield f"vulcan       {peers.version(bench.build / 'bin/vulcan-runner', '-V')}"
-    yield f"its engine   {peers.version(bench.build / 'bin/vulcan-isolate', '-V')}"
-    for make in (peers.node_name, lambda: peers.package_name("workerd"),
-                 lambda: peers.package_name("isolated-vm")):
-        try:
-            yield f"peer         {make()}"
-        except Skip as why:
-            yield f"peer         absent: {why}"
-    yield f"web          {peers.version('nginx', '-v')}"
-    yield f"load         {peers.version('wrk', '-v')}"
-    yield (f"host         Linux {platform.release()}, {os.cpu_count()} "
-           f"processors, SQLite {sqlite3.sqlite_version}")
+    yield "vulcan", peers.version(bench.build / "bin/vulcan-runner", "-V")
+    yield "its engine", engine(bench)
+    try:
+        yield "peer", peers.node_name()
+        for name in peers.installed_names():
+            yield "peer", name
+    except Skip as why:
+        yield "peer", f"absent: {why}"
+    yield "web", peers.version("nginx", "-v")
+    yield "load", peers.version("wrk", "-v")
+    yield "host", (f"Linux {platform.release()}, {os.cpu_count()} "
+                   f"processors, SQLite {sqlite3.sqlite_version}")
 
 
 def take(name, measure, bench, figures):
@@ -92,7 +104,8 @@ def main(argv):
         sys.exit(f"bench: no figure is called {argv[2]}")
     print(summary(figures))
     print()
-    print("\n".join(versions(bench)))
+    for what, version in versions(bench):
+        print(f"{what:<12} {version}")
     met = sum(f.verdict() == "met" for f in figures)
     missed = sum(f.verdict() == "not met" for f in figures)
     print(f"\n{met} met, {missed} not met, "

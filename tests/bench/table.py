@@ -16,22 +16,25 @@ class Side:
     """What one of the two sides measured.
 
     values are seconds unless unit says otherwise; cpu is processor seconds
-    of each run, None where it was not taken. unit "/s" is a rate: its best
-    is the highest.
+    of each run, None where it was not taken. A program that tells its own
+    percentiles gives its least value, and them as p50 and worst.
     """
 
-    def __init__(self, name, values, cpu=None, unit="ms", worst=None):
+    def __init__(self, name, values, cpu=None, unit="ms", p50=None,
+                 worst=None):
         self.name = name
         self.values = list(values)
         self.cpu = cpu
         self.unit = unit
-        self.worst = worst  # stands for the 99th percentile when given
+        self.middle = p50
+        self.worst = worst
         if not self.values:
             raise Skip(f"{name} gave no value")
 
     @property
     def p50(self):
-        return percentile(self.values, 50)
+        return self.middle if self.middle is not None else (
+            percentile(self.values, 50))
 
     @property
     def p99(self):
@@ -47,7 +50,8 @@ class Side:
         return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
     def row(self):
-        cells = [str(len(self.values)), self._shown(min(self.values)),
+        n = "" if self.middle is not None else str(len(self.values))
+        cells = [n, self._shown(min(self.values)),
                  self._shown(self.p50), self._shown(self.p99)]
         cells.append("-" if self.cpu is None else f"{self.cpu * 1000:.3f}")
         return [self.name, *cells, self.unit]

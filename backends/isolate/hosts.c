@@ -84,24 +84,33 @@ spawn(struct isolate_backend *b, struct isolate_host *h, struct verr *e)
 	return 0;
 }
 
+/* Keepers have copies, and a copy keeps a closed descriptor watched. */
+static void
+unwatch(const struct isolate_backend *b, int *fd)
+{
+	if (*fd != -1)
+		epoll_ctl(b->epoll, EPOLL_CTL_DEL, *fd, NULL);
+	fd_close(fd);
+}
+
 /* Closing the last control end lets a host finish when its runs have. */
 static void
-forget(struct isolate_host *h)
+forget(const struct isolate_backend *b, struct isolate_host *h)
 {
-	fd_close(&h->control);
-	fd_close(&h->pidfd);
+	unwatch(b, &h->control);
+	unwatch(b, &h->pidfd);
 	*h = no_host;
 }
 
 static void
-end(struct isolate_host *h)
+end(const struct isolate_backend *b, struct isolate_host *h)
 {
 	struct verr e;
 	if (h->pid == -1)
 		return;
 	(void)proc_kill(h->pidfd, SIGKILL, &e);
 	waitpid(h->pid, NULL, 0);
-	forget(h);
+	forget(b, h);
 }
 
 static int
@@ -162,14 +171,14 @@ retire(struct isolate_backend *b)
 {
 	for (size_t i = 0; i < ISOLATE_OLD_MAX; i++)
 		if (b->old[i].pid == -1) {
-			fd_close(&b->now.control);
+			unwatch(b, &b->now.control);
 			b->old[i] = b->now;
 			b->now = no_host;
 			return;
 		}
 	/* So many renewals while runs of the first go on: it has to end. */
-	end(&b->old[0]);
-	fd_close(&b->now.control);
+	end(b, &b->old[0]);
+	unwatch(b, &b->now.control);
 	b->old[0] = b->now;
 	b->now = no_host;
 }
@@ -181,7 +190,7 @@ begin_renewal(struct isolate_backend *b, struct verr *e)
 		return 0;
 	struct verr why;
 	if (spawn(b, &b->next, &why) == -1) {
-		end(&b->next);
+		end(b, &b->next);
 		return fail_for_now(b, why.msg, e);
 	}
 	return 0;
@@ -196,7 +205,7 @@ replace_dead(struct isolate_backend *b, const char *why, struct verr *e)
 {
 	bool was_ready = b->now.ready;
 	waitpid(b->now.pid, NULL, WNOHANG);
-	forget(&b->now);
+	forget(b, &b->now);
 	if (b->next.pid != -1) {
 		b->now = b->next;
 		b->next = no_host;
@@ -206,7 +215,7 @@ replace_dead(struct isolate_backend *b, const char *why, struct verr *e)
 		return fail_for_now(b, why, e);
 	struct verr start;
 	if (spawn(b, &b->now, &start) == -1) {
-		end(&b->now);
+		end(b, &b->now);
 		return fail_for_now(b, start.msg, e);
 	}
 	return age_timer(b, e);
@@ -251,7 +260,7 @@ tend_timer(struct isolate_backend *b, struct verr *e)
 		return begin_renewal(b, e);
 	struct verr why;
 	if (spawn(b, &b->now, &why) == -1) {
-		end(&b->now);
+		end(b, &b->now);
 		return fail_for_now(b, why.msg, e);
 	}
 	return age_timer(b, e);
@@ -269,13 +278,13 @@ tend_death(struct isolate_backend *b, int fd, struct verr *e)
 	}
 	if (fd == b->next.pidfd) {
 		waitpid(b->next.pid, NULL, WNOHANG);
-		forget(&b->next);
+		forget(b, &b->next);
 		return 0;
 	}
 	for (size_t i = 0; i < ISOLATE_OLD_MAX; i++)
 		if (fd == b->old[i].pidfd) {
 			waitpid(b->old[i].pid, NULL, WNOHANG);
-			forget(&b->old[i]);
+			forget(b, &b->old[i]);
 		}
 	return 0;
 }
@@ -339,7 +348,7 @@ isolate_hosts_open(struct isolate_backend *b, struct verr *e)
 		return -1;
 	struct verr why;
 	if (spawn(b, &b->now, &why) == -1) {
-		end(&b->now);
+		end(b, &b->now);
 		return fail_for_now(b, why.msg, e);
 	}
 	if (age_timer(b, e) == -1)
@@ -350,10 +359,10 @@ isolate_hosts_open(struct isolate_backend *b, struct verr *e)
 void
 isolate_hosts_close(struct isolate_backend *b)
 {
-	end(&b->now);
-	end(&b->next);
+	end(b, &b->now);
+	end(b, &b->next);
 	for (size_t i = 0; i < ISOLATE_OLD_MAX; i++)
-		end(&b->old[i]);
+		end(b, &b->old[i]);
 	fd_close(&b->timer);
 	fd_close(&b->epoll);
 }

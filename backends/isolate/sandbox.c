@@ -342,6 +342,11 @@ isolate_start(struct sandbox *sb, struct verr *e)
 {
 	struct isolate_sandbox *s = (struct isolate_sandbox *)sb;
 	const struct run_spec *r = sb->spec;
+	/* One that ended as it waited for a run is no result of the run. */
+	struct pollfd p = {.fd = s->channel, .events = POLLRDHUP};
+	if (poll(&p, 1, 0) == 1)
+		return verr_set(e, VERR_HOST, 0,
+			"the sandbox ended before it was given a run");
 	if (s->job == NULL || r->compiled != NULL) {
 		compile_end(s->job);
 		s->job = NULL;

@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "conn.h"
 #include "fd.h"
@@ -14,6 +15,7 @@
 #define VERSION 1
 #define TYPE_BEGIN 1
 #define TYPE_PARAMS 4
+#define TYPE_STDIN 5
 #define ROLE_RESPONDER 1
 #define RECORD_BYTES 8
 /* nginx has the whole request before it connects: it is never slow. */
@@ -83,8 +85,17 @@ refused(struct verr *e, const char *why)
 	return verr_set(e, VERR_PROTO, 0, "FastCGI: %s", why);
 }
 
+/* Whether an empty STDIN record, which ends a request, is all that follows. */
+static bool
+is_end(const unsigned char *r, size_t n)
+{
+	return n >= RECORD_BYTES && r[1] == TYPE_STDIN && r[4] == 0 &&
+		r[5] == 0 && n == RECORD_BYTES + (size_t)r[6];
+}
+
 int
-conn_check(const unsigned char *head, size_t len, struct verr *e)
+conn_check(
+	const unsigned char *head, size_t len, bool *ret_whole, struct verr *e)
 {
 	struct pairs pairs = {.skip = 0};
 	bool begun = false;
@@ -112,6 +123,8 @@ conn_check(const unsigned char *head, size_t len, struct verr *e)
 		} else if (content == 0) {
 			if (pairs.skip > 0 || pairs.have > 0)
 				return refused(e, "parameters cut short");
+			*ret_whole =
+				is_end(head + at + whole, len - at - whole);
 			return 1;
 		} else if (!pairs_content(&pairs, r + RECORD_BYTES, content)) {
 			return refused(e, "a parameter beyond all bounds");
@@ -122,7 +135,7 @@ conn_check(const unsigned char *head, size_t len, struct verr *e)
 
 /* Peeks until the head is whole: 1 sound, 0 to be dropped, -1 error. */
 static int
-peek_head(int fd, struct verr *e)
+peek_head(int fd, bool *ret_whole, struct verr *e)
 {
 	static unsigned char head[CONN_HEAD_BYTES];
 	int64_t end = vtime_mono_ns() + HEAD_MS * VTIME_NS_PER_MS;
@@ -133,7 +146,7 @@ peek_head(int fd, struct verr *e)
 			MSG_PEEK | (poll_fd == -1 ? 0 : MSG_DONTWAIT));
 		if (n <= 0)
 			return 0;
-		int r = conn_check(head, (size_t)n, &why);
+		int r = conn_check(head, (size_t)n, ret_whole, &why);
 		if (r != 0)
 			return r == 1;
 		if ((size_t)n == sizeof(head))
@@ -157,7 +170,7 @@ peek_head(int fd, struct verr *e)
 }
 
 int
-conn_accept(int listen_fd, int *ret_fd, struct verr *e)
+conn_accept(int listen_fd, int *ret_fd, bool *ret_whole, struct verr *e)
 {
 	for (;;) {
 		int v_autoclose fd =
@@ -172,7 +185,7 @@ conn_accept(int listen_fd, int *ret_fd, struct verr *e)
 			setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t,
 				sizeof(t)) == -1)
 			return verr_set(e, VERR_HOST, errno, "setsockopt");
-		int r = peek_head(fd, e);
+		int r = peek_head(fd, ret_whole, e);
 		if (r == -1)
 			return -1;
 		if (r == 0)
@@ -180,4 +193,13 @@ conn_accept(int listen_fd, int *ret_fd, struct verr *e)
 		*ret_fd = v_take_fd(&fd);
 		return 0;
 	}
+}
+
+void
+conn_close(int fd)
+{
+	char rest[512];
+	while (recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
+		;
+	close(fd);
 }

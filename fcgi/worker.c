@@ -147,14 +147,53 @@ take_request(FCGX_Request *r, int fd)
 	return FCGX_Accept_r(r) == 0;
 }
 
+/*
+ * libfcgi waits until the peer has closed its end, which is right where a
+ * body may still be on its way and only costs time where none is.
+ */
+static void
+finish_request(FCGX_Request *r, bool whole)
+{
+	if (whole)
+		r->keepConnection = 1;
+	FCGX_Finish_r(r);
+	if (r->ipcFd == -1)
+		return;
+	if (whole) {
+		conn_close(r->ipcFd);
+		r->ipcFd = -1;
+	} else {
+		FCGX_Free(r, 1);
+	}
+}
+
+static struct arena *worker_arena;
+
+static void *
+from_arena(size_t n)
+{
+	return arena_alloc(worker_arena, n);
+}
+
+static void
+leave_to_arena(void *p)
+{
+	(void)p;
+}
+
 static int
 accept_loop(struct tools *t, FCGX_Request *r, struct verr *e)
 {
 	struct arena v_autoarena arena = {0};
 	arena_init(&arena);
+	/* No cJSON value outlives its request. */
+	worker_arena = &arena;
+	cJSON_InitHooks(&(cJSON_Hooks){
+		.malloc_fn = from_arena, .free_fn = leave_to_arena});
 	for (unsigned n = 0; n < WORKER_REQUESTS && !worker_stopping; n++) {
 		int fd;
-		if (conn_accept(worker_listen_fd, &fd, e) == -1) {
+		bool whole = false;
+		if (conn_accept(worker_listen_fd, &fd, &whole, e) == -1) {
 			if (worker_stopping || e->sys == EINTR)
 				continue;
 			return -1;
@@ -168,9 +207,7 @@ accept_loop(struct tools *t, FCGX_Request *r, struct verr *e)
 			.fd = r->ipcFd,
 		};
 		serve_request(&t->web, &s, &arena, r->envp);
-		FCGX_Finish_r(r);
-		if (r->ipcFd != -1)
-			FCGX_Free(r, 1);
+		finish_request(r, whole);
 		arena_reset(&arena);
 	}
 	return 0;

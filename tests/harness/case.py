@@ -127,6 +127,7 @@ class VulcanCase(unittest.TestCase):
         self.canaries = canaries
         ledger = None
         if self.leaks:
+            self._quiet()
             ledger = LeakLedger(self.v, RSS_GROWTH_KIB[self.build])
         beat = Pulse(self.v.port) if self.pulse else None
         self.addCleanup(self._verdict, ledger, canaries, beat)
@@ -144,7 +145,8 @@ class VulcanCase(unittest.TestCase):
     def _quiet(self):
         """Until the pool of warm sandboxes is empty."""
         await_true("the pool is empty", 10,
-                   lambda: not self.v.slot_processes())
+                   lambda: not self.v.slot_processes() and not [
+                       p for p in self.v.ours().values() if p.state == "Z"])
 
     def _verdict(self, ledger, canaries, beat):
         """Every ledger, all complaints in one failure."""

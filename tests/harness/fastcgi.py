@@ -44,7 +44,10 @@ def params_of(method, path, query="", body=b"", **more):
 
 
 def request(params, body=b"", ident=1):
-    out = begin(ident) + record(PARAMS, pairs(params), ident)
+    out = begin(ident)
+    head = pairs(params)
+    for at in range(0, len(head), 32768):
+        out += record(PARAMS, head[at:at + 32768], ident)
     out += record(PARAMS, b"", ident)
     for at in range(0, len(body), 32768):
         out += record(STDIN, body[at:at + 32768], ident)

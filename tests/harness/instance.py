@@ -154,6 +154,8 @@ class Instance:
         self.run = self.state / "run"
         self.conf = self.state / "vulcan.conf"
         self.port_wanted = self.port
+        # Below /root the programs see the folder elsewhere: scripts/run.
+        self.conf_seen = self.main("runner").command[2]
         self._tier_told()
         return self
 
@@ -186,7 +188,7 @@ class Instance:
         log = (self.state / "log" / f"{name}.log").open("ab")
         with log:
             return subprocess.Popen(
-                [str(self.build / "bin" / program), "-f", str(self.conf),
+                [str(self.build / "bin" / program), "-f", self.conf_seen,
                  *extra],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**self._inherited(), **(env or {})},
@@ -259,9 +261,7 @@ class Instance:
 
     def _is_program(self, process, program):
         return (os.path.basename(process.command[0]) == program and
-                (str(self.conf) in process.command or
-                 any(str(self.state) in word or "vulcan.conf" in word
-                     for word in process.command)))
+                self.conf_seen in process.command)
 
     def wardens(self):
         """Runner processes that no runner process started."""

@@ -990,11 +990,12 @@ evaluate_bootstrap(
  * every child inherits.
  */
 bool
-warm_up(Local<Context> c, char *why, size_t size)
+warm_up(Local<Context> c, int rounds, char *why, size_t size)
 {
 	TryCatch tried(isolate);
 	Local<Value> p;
-	bool good = call_hook(c, "warm", 0, nullptr).ToLocal(&p);
+	Local<Value> argv[] = {v8::Integer::New(isolate, rounds)};
+	bool good = call_hook(c, "warm", 1, argv).ToLocal(&p);
 	isolate->PerformMicrotaskCheckpoint();
 	good = good && p->IsPromise() &&
 		p.As<Promise>()->State() == Promise::kFulfilled &&
@@ -1062,10 +1063,19 @@ shim_boot(struct shim_text script, char *why, size_t why_size)
 	c->Enter();
 	c->AllowCodeGenerationFromStrings(true);
 	if (!evaluate_bootstrap(c, script, why, why_size) ||
-		!warm_up(c, why, why_size))
+		!warm_up(c, 3, why, why_size))
 		return false;
 	isolate->LowMemoryNotification();
 	return true;
+}
+
+void
+shim_rehearse(void)
+{
+	HandleScope scope(isolate);
+	char why[100];
+	if (!warm_up(kept_context.Get(isolate), 0, why, sizeof(why)))
+		host->fatal("rehearsal", why);
 }
 
 void

@@ -26,6 +26,7 @@
 #include "num.h"
 #include "poison.h"
 #include "program.h"
+#include "share.h"
 #include "shim.h"
 #include "zygote.h"
 
@@ -133,7 +134,6 @@ start_engine(bool jit, struct verr *e)
 		return -1;
 	if (!shim_boot(script, why, sizeof(why)))
 		return verr_set(e, VERR_BUG, 0, "bootstrap script: %s", why);
-	files_clear();
 	return 0;
 }
 
@@ -141,8 +141,8 @@ static int
 prepare(char **argv, struct zygote *z, int64_t *ret_us, struct verr *e)
 {
 	bool jit;
-	if (parse(argv, &jit, z, e) == -1 || jail_enter(e) == -1 ||
-		filter_make(jit, &z->filter, e) == -1)
+	if (parse(argv, &jit, z, e) == -1 || share_mappings(e) == -1 ||
+		jail_enter(e) == -1 || filter_make(jit, &z->filter, e) == -1)
 		return -1;
 	int64_t begin = now_us();
 	if (start_engine(jit, e) == -1)

@@ -65,8 +65,7 @@ class Result(unittest.TestResult):
 
     @staticmethod
     def name(test):
-        parts = test.id().split(".")
-        return ".".join(parts[-3:])
+        return test.id()
 
     def startTest(self, test):
         super().startTest(test)

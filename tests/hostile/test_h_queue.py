@@ -176,6 +176,10 @@ class TestH02FailPoints(RestartCase):
         with contextlib.suppress(AssertionError):
             # The step may lie on the way to readiness.
             self.v.restart_runner(env, patience=8)
+        # A probe that met the step is made again after ten seconds.
+        await_true("the tier is usable", 25, lambda: self.v.row(
+            "SELECT 1 FROM backends WHERE isolation = 'isolate' "
+            "AND usable = 1"), 0.1)
         idents = [self.api.submit(
             "console.log('once'); export default x => x", input=i)["id"]
             for i in range(3)]

@@ -89,8 +89,10 @@ class TestI03DiskFull(VulcanCase):
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=3771",
                         "tmpfs", str(self.store)], check=True)
         self.addCleanup(self._unmount)
-        subprocess.run(["cp", "-a", f"{self.v.state}/.", str(self.store)],
-                       check=True)
+        subprocess.run(
+            ["sh", "-c", 'tar -C "$1" --exclude=./blobs-canary -cf - . | '
+             'tar -C "$2" -xpf -', "sh", str(self.v.state), str(self.store)],
+            check=True)
         subprocess.run(["mount", "--move", str(self.store),
                         str(self.v.state)], check=True)
         self.v.start()
@@ -123,7 +125,12 @@ class TestI03DiskFull(VulcanCase):
             if answer.status == 202:
                 accepted += 1
                 continue
-            self.problem(answer, (500, 503, 507))
+            self.assertIn(answer.status, (503, 507), answer)
+            if "html" in answer.header("Content-Type"):
+                # nginx itself found no room for the body.
+                self.assertIn("Vulcan", answer.text)
+            else:
+                self.problem(answer, (503, 507))
             refused += 1
         self.assertGreater(refused, 0, "the disk was not full")
         self.assertIn(self.api.get("/healthz").status, (200, 503))
@@ -270,13 +277,14 @@ class TestI11Injection(VulcanCase):
                          self.users)
 
     def test_i11_filters(self):
-        self.api.run("console.log(1)")
-        total = self.api.get("/v1/workloads").json()["total"]
+        _, api = self.v.user()
+        api.run("console.log(1)")
+        total = api.get("/v1/workloads").json()["total"]
         for name in self.FILTERS:
             for text in SQL:
                 query = urllib.parse.urlencode({name: text})
                 with self.subTest(query=query):
-                    answer = self.api.get("/v1/workloads?" + query)
+                    answer = api.get("/v1/workloads?" + query)
                     if answer.status == 200:
                         found = answer.json()
                         self.assertLessEqual(found["total"], total)
@@ -308,7 +316,7 @@ class TestI11Injection(VulcanCase):
                 self.assertIn(answer.status, (400, 404), path)
             answer = self.v.api(text).get("/v1/workloads")
             self.assertIn(answer.status, (400, 401))
-            if text.isascii() and text.isprintable():
+            if text.isascii() and text.isprintable() and " " not in text:
                 self.api.run("1", headers={"Idempotency-Key": text})
         self.unharmed()
 
@@ -324,7 +332,8 @@ class TestI11Injection(VulcanCase):
     def test_i11_no_text_in_sql(self):
         """Statements are constants: nothing is printed into them."""
         words = re.compile(
-            r'printf\([^;]*"[^"]*\b(SELECT|INSERT|UPDATE|DELETE)\b')
+            r'printf\([^;]*"[^"]*\b(SELECT|INSERT INTO|UPDATE \w+ SET|'
+            r'DELETE FROM)\b')
         for path in [*TOP.glob("lib/db/*.c"), *TOP.glob("fcgi/*.c"),
                      *TOP.glob("runner/**/*.c")]:
             self.assertIsNone(words.search(path.read_text()), path)

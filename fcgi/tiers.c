@@ -73,14 +73,14 @@ const char *
 tier_about(enum tier t)
 {
 	static const char *const about[] = {
-		[TIER_ISOLATE] = "A V8 heap inside its own locked-down "
-				 "process. JavaScript and TypeScript, in "
-				 "about a millisecond.",
-		[TIER_GVISOR] = "A user-space kernel that answers the system "
-				"calls. Images, and root filesystems with "
-				"Python, Node and Go.",
-		[TIER_MICROVM] = "A virtual machine with its own kernel. Go, "
-				 "Node and Python, and whole archives.",
+		[TIER_ISOLATE] = ("A V8 heap inside its own locked-down "
+				  "process. JavaScript and TypeScript, in "
+				  "about a millisecond."),
+		[TIER_GVISOR] = ("A user-space kernel that answers the system "
+				 "calls. Images, and root filesystems with "
+				 "Python, Node and Go."),
+		[TIER_MICROVM] = ("A virtual machine with its own kernel. Go, "
+				  "Node and Python, and whole archives."),
 	};
 	_Static_assert(sizeof(about) / sizeof(about[0]) == TIER_COUNT,
 		"a sentence for every tier");

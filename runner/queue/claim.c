@@ -177,7 +177,9 @@ claim(struct queue *q, struct run *r, struct verr *e)
 	int got = db_claim(q->db, &c, &r->run_id, &r->attempt, e);
 	if (got != 1)
 		return got;
-	return run_load(q, r, e) == -1 ? -1 : 1;
+	/* A workload that cannot be read must not hold up those behind it. */
+	r->unreadable = run_load(q, r, &r->platform) == -1;
+	return 1;
 }
 
 static int
@@ -297,6 +299,10 @@ claim_send(struct queue *q)
 		r->claimed = true;
 		FAIL_POINT("claim.after");
 		q->stats.value[STAT_RUNS_CLAIMED]++;
+		if (r->unreadable) {
+			run_fail(q, r, &r->platform);
+			continue;
+		}
 		q->stats.value[r->warm ? STAT_WARM_HITS : STAT_WARM_MISSES]++;
 		pool_arrival(&q->pool[r->tier][r->runtime], q->now_ns);
 		if (!r->warm &&

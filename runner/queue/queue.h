@@ -43,6 +43,7 @@ struct run {
 	int64_t queued_ns; /* from creation to the claim */
 	int64_t base_ns; /* what t_ms of its log counts from */
 	bool claimed; /* the claim is committed */
+	bool unreadable; /* no keeper can be given it */
 	bool warm;
 	bool sandbox_made; /* the keeper was ready for it */
 

@@ -344,7 +344,7 @@ run_fail(struct queue *q, struct run *r, const struct verr *why)
 	log_warn("run of %s, attempt %lld: %s", r->id, (long long)r->attempt,
 		r->platform.msg);
 	/* One workload that ends its keepers must not slow the others. */
-	if (r->sandbox_made)
+	if (r->sandbox_made || r->unreadable)
 		return;
 	struct tier_state *t = &q->tiers[r->tier];
 	int64_t hold = HOLD_MS;

@@ -43,7 +43,8 @@ def sleeping(bench):
             "AND started_at IS NOT NULL") == SLEEPERS)
         time.sleep(1)  # the last of them goes to sleep
         found = vulcan.processes("runner")
-        guests = [p for p in found if p.parent != 1 and "isolate" in p.name]
+        hosts = {p.pid for p in found if p.name == "vulcan-isolate"}
+        guests = [p for p in found if p.parent in hosts]
         return ((pss_mib(found) - before) / SLEEPERS,
                 pss_mib(guests) / max(1, len(guests)))
 

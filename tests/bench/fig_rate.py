@@ -33,7 +33,7 @@ def queue_load(vulcan, runs):
 
 
 def p4(bench):
-    runs = 960
+    runs = 640
     queue, http, bare, node = [], [], [], []
     spent = {"queue": 0.0, "http": 0.0}
     with Vulcan(bench.build) as vulcan, ForkServer(bench.build) as server:

@@ -124,7 +124,7 @@ class Vulcan:
         self.build = pathlib.Path(build).resolve()
         self.settings = settings
         folder = TOP / "build"
-        self.state = pathlib.Path(tempfile.mkdtemp(prefix="bench-",
+        self.state = pathlib.Path(tempfile.mkdtemp(prefix="bench-state-",
                                                    dir=folder))
 
     def _script(self, *argv):

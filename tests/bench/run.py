@@ -9,6 +9,7 @@ import fnmatch
 import os
 import pathlib
 import platform
+import signal
 import sqlite3
 import sys
 import time
@@ -92,6 +93,7 @@ def take(name, measure, bench, figures):
 def main(argv):
     if len(argv) not in (2, 3):
         sys.exit(__doc__)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     bench = Bench(argv[1])
     wanted = argv[2].split(",") if len(argv) == 3 and argv[2] else ["*"]
     figures, broken = [], []

@@ -171,7 +171,8 @@ class Inspector {
   }
 
   assemble(prefix, shape, entries) {
-    const [open, close] = shape.braces;
+    const open = shape.braces[0];
+    const close = shape.braces[1];
     if (entries.length === 0) {
       if (shape.bare) return this.count(prefix);
       return this.count(`${prefix === '' ? '' : `${prefix} `}${open}${close}`);
@@ -402,10 +403,10 @@ const shapes = {
     braced(label, label, () => ['<items unknown>']),
   promise: (inspector, v, label) =>
     braced(label, label, (level) => {
-      const [state, result] = binding.promise(v);
-      if (state === 0) return ['<pending>'];
-      const text = inspector.value(result, level + 1);
-      return [state === 1 ? text : `<rejected> ${text}`];
+      const settled = binding.promise(v);
+      if (settled[0] === 0) return ['<pending>'];
+      const text = inspector.value(settled[1], level + 1);
+      return [settled[0] === 1 ? text : `<rejected> ${text}`];
     }),
   typedarray: (inspector, v, label) => {
     const length = typedLength(v);

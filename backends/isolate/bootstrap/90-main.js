@@ -164,7 +164,8 @@ const oneLine = (text) => {
 const reportText = (error) => {
   let text = 'The program failed with an error that cannot be shown';
   try {
-    text = oneLine(sentenceOf(error));
+    text = sentenceOf(error);
+    text = oneLine(text);
     const place = binding.locate(error);
     let details = '';
     if (place !== undefined && typeof place.file === 'string' &&

@@ -505,6 +505,13 @@ struct db_finish {
 };
 int db_run_finish(struct db *, const struct db_finish *, struct verr *);
 
+/*
+ * A phase that ends after the result is written: teardown. No token: the run
+ * is settled, and its time of ending is not contended.
+ */
+int db_phase_add(struct db *, int64_t run_id, enum phase, uint64_t duration_ns,
+	struct verr *);
+
 /* Gives the workload back to pending; the run ends as "lost". */
 int db_run_give_back(struct db *, int64_t run_id, const char *token,
 	const char *error, struct verr *);

@@ -255,8 +255,8 @@ finish_row(struct db *db, const struct db_finish *f, const char *now,
 	return owned(&q, ret_id, e);
 }
 
-static int
-add_phase(struct db *db, int64_t run_id, enum phase phase, uint64_t ns,
+int
+db_phase_add(struct db *db, int64_t run_id, enum phase phase, uint64_t ns,
 	struct verr *e)
 {
 	struct query v_autoquery q = query_start(db, SQL_PHASE_ADD);
@@ -283,7 +283,7 @@ add_facts(struct db *db, int64_t run_id, const struct run_result *r,
 {
 	for (int i = 0; i < PHASE_COUNT; i++)
 		if (r->phase_seen[i] &&
-			add_phase(db, run_id, (enum phase)i, r->phase_ns[i],
+			db_phase_add(db, run_id, (enum phase)i, r->phase_ns[i],
 				e) == -1)
 			return -1;
 	for (size_t i = 0; i < r->meta_count; i++)

@@ -96,6 +96,8 @@ struct seat {
 	int64_t asked_ns;
 	int64_t deadline_ns; /* when the warden ends the keeper, 0: never */
 	struct run *run;
+	int64_t result_run_id; /* whose result came, and when */
+	int64_t result_ns;
 };
 
 struct tier_state {
@@ -108,6 +110,14 @@ struct tier_state {
 	unsigned warm_shown;
 	unsigned failures; /* of Vulcan, in a row */
 	int64_t hold_until_ns; /* no claims before, after failures */
+};
+
+/* How long keepers took to end after their results. */
+#define TEARDOWNS_MAX 1024
+
+struct teardown {
+	int64_t run_id;
+	int64_t took_ns;
 };
 
 /* Channels of finished workloads wait a while for late readers. */
@@ -153,6 +163,11 @@ struct queue {
 
 	struct farewell *farewells; /* a ring */
 	size_t farewell_first, farewell_count;
+
+	/* Written with whatever is written next. */
+	struct teardown teardowns[TEARDOWNS_MAX];
+	size_t teardown_count;
+	bool teardowns_due;
 
 	/* Pending workloads settled in this transaction. */
 	char settled[SETTLED_MAX][ULID_TEXT_BYTES];

@@ -247,8 +247,13 @@ on_frame(struct queue *q, unsigned slot, const struct wire_frame *f,
 		on_ready(q, s);
 		return 0;
 	}
-	if (s->run != NULL)
+	if (s->run != NULL) {
+		if (f->type == WIRE_RESULT) {
+			s->result_run_id = s->run->run_id;
+			s->result_ns = vtime_mono_ns();
+		}
 		return run_take(q, s->run, f, e);
+	}
 	if (f->type != WIRE_PLATFORM)
 		return verr_set(e, VERR_PROTO, 0,
 			"keeper of slot %u says '%s' without a run", slot,
@@ -299,6 +304,10 @@ end_channel(struct queue *q, unsigned slot, const struct verr *why)
 		q->stats.value[STAT_WARM_LOST]++;
 	if (s->probe)
 		probe_end(q, s->tier);
+	if (s->result_ns != 0 && q->teardown_count < TEARDOWNS_MAX)
+		q->teardowns[q->teardown_count++] =
+			(struct teardown){.run_id = s->result_run_id,
+				.took_ns = vtime_mono_ns() - s->result_ns};
 	close_channel(s);
 	s->state = SEAT_ENDING;
 	s->deadline_ns = q->now_ns + END_MS * VTIME_NS_PER_MS;

@@ -59,6 +59,22 @@ beat_is_due(const struct queue *q)
 	return q->beat_due_ns <= q->now_ns && any_running(q);
 }
 
+/* Small change: what the database will not have of it is let go. */
+static int
+write_teardowns(struct queue *q, struct verr *e)
+{
+	for (size_t i = 0; i < q->teardown_count; i++) {
+		const struct teardown *t = &q->teardowns[i];
+		if (db_phase_add(q->db, t->run_id, PHASE_TEARDOWN,
+			    (uint64_t)t->took_ns, e) == -1) {
+			if (e->kind != VERR_BUG)
+				return -1;
+			log_verr(e, "the time of a teardown");
+		}
+	}
+	return 0;
+}
+
 static int
 write_all(struct queue *q, bool *durable, struct verr *e)
 {
@@ -76,6 +92,8 @@ write_all(struct queue *q, bool *durable, struct verr *e)
 		q->beat_due_ns = q->now_ns +
 			(int64_t)q->conf->lease_ms * VTIME_NS_PER_MS / 3;
 	}
+	if (write_teardowns(q, e) == -1)
+		return -1;
 	if (probe_put_due(q) && probe_put(q, e) == -1)
 		return -1;
 	return wants_claims(q) ? claim_all(q, e) : 0;
@@ -185,8 +203,9 @@ static void
 write_and_announce(struct queue *q)
 {
 	struct verr e;
-	bool work = runs_are_due(q) || wants_claims(q) || q->look_cancel ||
-		beat_is_due(q) || probe_put_due(q);
+	bool work = runs_are_due(q) || q->teardowns_due ||
+		q->teardown_count > TEARDOWNS_MAX / 2 || wants_claims(q) ||
+		q->look_cancel || beat_is_due(q) || probe_put_due(q);
 	if (!work || q->now_ns < q->retry_ns)
 		return;
 	if (transact(q, &e) == -1) {
@@ -197,6 +216,8 @@ write_and_announce(struct queue *q)
 		log_info("the database works again");
 	q->db_failures = 0;
 	q->retry_ns = 0;
+	q->teardown_count = 0;
+	q->teardowns_due = false;
 	claim_send(q);
 	announce_all(q);
 }
@@ -240,6 +261,7 @@ slow_turn(struct queue *q)
 {
 	struct verr e;
 	poll_db(q);
+	q->teardowns_due = q->teardown_count > 0;
 	int made = bell_check(&q->bell, &e);
 	if (made == -1 && !q->bell.complained)
 		log_verr(&e, "no doorbell; work is found by polling");

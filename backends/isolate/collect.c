@@ -150,8 +150,58 @@ add_usage(struct isolate_sandbox *s, struct run_result *r)
 		s->struck != REASON_COMPILE ? (uint64_t)exec : 0;
 }
 
+/* A sentence for a run that could not say itself why it ended. */
 static int
-take_texts(struct isolate_sandbox *s, struct run_left *left, struct verr *e)
+explain(const struct isolate_sandbox *s, const struct run_result *r,
+	struct buf *error, struct verr *e)
+{
+	if (s->broke) {
+		buf_reset(error);
+		return buf_adds(error, "the guest broke the protocol", e);
+	}
+	if (error->len > 0)
+		return 0;
+	char room[16];
+	switch (r->reason) {
+	case REASON_TIMEOUT:
+		return buf_addf(error, e,
+			"The program was stopped after %" PRIu64
+			" ms, its limit of time",
+			r->limit_setting);
+	case REASON_CPU:
+		return buf_addf(error, e,
+			"The program was stopped after %" PRIu64
+			" ms of processor time, its limit",
+			r->limit_setting);
+	case REASON_MEMORY:
+		return buf_addf(error, e,
+			"The program was stopped for needing more than %" PRIu64
+			" MiB of memory, its limit",
+			r->limit_setting);
+	case REASON_OUTPUT:
+		return buf_adds(error,
+			"The program was stopped for writing far beyond its "
+			"limit of output",
+			e);
+	case REASON_SIGNAL:
+		return buf_addf(error, e, "The program was ended by %s",
+			run_signal_text(r->signal, room));
+	case REASON_COMPILE:
+		return buf_adds(error, "The compiler ended without a word", e);
+	case REASON_NONE:
+	case REASON_EXIT:
+	case REASON_DISK:
+	case REASON_PROCESSES:
+	case REASON_CANCELLED:
+	case REASON_PLATFORM:
+	case REASON_COUNT:
+		return 0;
+	}
+	return 0;
+}
+
+static void
+take_texts(struct isolate_sandbox *s, struct run_left *left)
 {
 	buf_done(&left->output);
 	buf_done(&left->error);
@@ -162,12 +212,6 @@ take_texts(struct isolate_sandbox *s, struct run_left *left, struct verr *e)
 	buf_init(&s->output, 0);
 	buf_init(&s->error, 0);
 	buf_init(&s->compiled, 0);
-	if (s->broke) {
-		buf_reset(&left->error);
-		return buf_adds(
-			&left->error, "the guest broke the protocol", e);
-	}
-	return 0;
 }
 
 int
@@ -181,5 +225,6 @@ isolate_collect(struct sandbox *sb, struct run_left *left, struct verr *e)
 	settle(s, r);
 	if (add_meta(s, r, e) == -1)
 		return -1;
-	return take_texts(s, left, e);
+	take_texts(s, left);
+	return explain(s, r, &left->error, e);
 }

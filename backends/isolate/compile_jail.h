@@ -9,7 +9,7 @@
 #include "verr.h"
 
 #define COMPILE_LIBRARIES 2 /* the loader and libc */
-#define COMPILE_WORK_FOLDER "work" /* the run's files, below the root */
+#define COMPILE_WORK_FOLDER "program" /* the run's files, below the root */
 
 /* All that the new process needs; made before the fork. */
 struct compile_jail {

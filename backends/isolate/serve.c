@@ -16,6 +16,7 @@
 #include "vtime.h"
 
 #define KILL_MS 2000
+#define ERROR_BYTES 60000
 #define OUTPUT_FACTOR 16
 #define OUTPUT_FLOOD_MIN (UINT64_C(16) << 20)
 #define NS_PER_MS ((int64_t)1000000)
@@ -284,6 +285,19 @@ serve_program(struct isolate_sandbox *s, int cancel_fd, struct verr *e)
 	return 1;
 }
 
+/* esbuild's mark before a message; what follows on its line is a sentence. */
+static int
+take_complaint(
+	struct isolate_sandbox *s, const struct buf *said, struct verr *e)
+{
+	static const char mark[] = "\xe2\x9c\x98 [ERROR] ";
+	const char *text = buf_text(said);
+	const char *at = strstr(text, mark);
+	size_t skip = at != NULL ? (size_t)(at - text) + sizeof(mark) - 1 : 0;
+	size_t n = utf8_cut(text + skip, said->len - skip, ERROR_BYTES);
+	return buf_add(&s->error, text + skip, n, e);
+}
+
 /* The bundle goes to the child and to whoever keeps bundles. */
 static int
 finish_compile(struct isolate_sandbox *s, struct verr *e)
@@ -294,8 +308,7 @@ finish_compile(struct isolate_sandbox *s, struct verr *e)
 	if (!compile_succeeded(job)) {
 		s->struck = cgroup_oom_killed(&s->group) ? REASON_MEMORY
 							 : REASON_COMPILE;
-		if (buf_add(&s->error, buf_text(&job->said), job->said.len,
-			    e) == -1)
+		if (take_complaint(s, &job->said, e) == -1)
 			return -1;
 		finish(s);
 	} else {

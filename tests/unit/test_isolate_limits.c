@@ -1,0 +1,491 @@
+/* The isolate tier's limits, its compiler, and its host's troubles. */
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "isolate.h"
+#include "isolate_fixture.h"
+#include "poison.h"
+#include "proc.h"
+#include "utf8.h"
+#include "vtime.h"
+
+static struct backend *backend;
+
+/* Generous: other work may run on this machine; benches measure precision. */
+#define LATE_MS 1000
+
+struct limited {
+	struct program program;
+	enum reason reason;
+	const char *limit;
+};
+
+static const struct limited cases[] = {
+	{{.name = "b01 endless loop",
+		 .files = SCRIPT("for (;;);"),
+		 .wall_ms = 150},
+		REASON_TIMEOUT, "wall_ms"},
+	{{.name = "b01 endless microtasks",
+		 .files = SCRIPT("const f = () => Promise.resolve().then(f);"
+				 "f()"),
+		 .wall_ms = 150,
+		 .memory_mib = 256},
+		REASON_TIMEOUT, "wall_ms"},
+	{{.name = "b01 regular expression",
+		 .files = SCRIPT("/(a+)+$/.test('a'.repeat(60) + 'b')"),
+		 .wall_ms = 150},
+		REASON_TIMEOUT, "wall_ms"},
+	{{.name = "b01 endless timers",
+		 .files = SCRIPT("setInterval(() => {}, 1)"),
+		 .wall_ms = 150},
+		REASON_TIMEOUT, "wall_ms"},
+	{{.name = "b02 fill",
+		 .files = SCRIPT("new Array(1e8).fill(1)"),
+		 .wall_ms = 100,
+		 .memory_mib = 2048},
+		REASON_TIMEOUT, "wall_ms"},
+	{{.name = "cpu", .files = SCRIPT("for (;;);"), .cpu_ms = 80},
+		REASON_CPU, "cpu_ms"},
+	{{.name = "b03 heap",
+		 .files = SCRIPT("const a = [];"
+				 "for (;;) a.push(new Array(1000).fill(1.5))")},
+		REASON_MEMORY, "memory_mib"},
+	{{.name = "b03 strings",
+		 .files = SCRIPT("const m = new Map(); for (let i = 0;; i++)"
+				 " m.set(i, { s: 'x' + i })")},
+		REASON_MEMORY, "memory_mib"},
+	{{.name = "b04 array buffers",
+		 .files = SCRIPT("const a = []; for (;;)"
+				 " a.push(new Uint8Array(1 << 20).fill(1))")},
+		REASON_MEMORY, "memory_mib"},
+	{{.name = "b05 WebAssembly memory",
+		 .files = SCRIPT("const m = new WebAssembly.Memory("
+				 "{ initial: 1, maximum: 60000 });"
+				 "for (;;) { m.grow(64);"
+				 " new Uint8Array(m.buffer).fill(1) }")},
+		REASON_MEMORY, "memory_mib"},
+	{{.name = "a10 output flood",
+		 .files = SCRIPT("const s = 'x'.repeat(60000);"
+				 "for (;;) console.log(s)"),
+		 .output_bytes = 1000},
+		REASON_OUTPUT, "output_bytes"},
+};
+
+static void
+test_limits(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct limited *x = &cases[i];
+		struct outcome o;
+		fixture_run(backend, &x->program, 0, &o);
+		const struct run_result *r = &o.left.result;
+		if (r->reason != x->reason ||
+			strcmp(r->limit_name, x->limit) != 0)
+			fail_msg("%s: reason '%s', limit '%s', error '%s'",
+				x->program.name, reason_text(r->reason),
+				r->limit_name, buf_text(&o.left.error));
+		assert_true(o.left.error.len > 0);
+		if (x->reason == REASON_TIMEOUT) {
+			uint64_t ms = r->wall_us / 1000;
+			assert_in_range(ms, x->program.wall_ms,
+				x->program.wall_ms + LATE_MS);
+		}
+		assert_true(o.out.len <= (8u << 20));
+		outcome_done(&o);
+	}
+}
+
+/* a12: kept up to the limit, whole characters, and the program goes on. */
+static void
+test_truncation(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	static const struct program p = {.name = "truncation",
+		.files = SCRIPT("console.log('\xe2\x82\xac'.repeat(100));"
+				"console.error('lost'); module.exports ="
+				" () => 'done'"),
+		.output_bytes = 100};
+	struct outcome o;
+	fixture_run(backend, &p, 0, &o);
+	const struct run_result *r = &o.left.result;
+	assert_int_equal(r->reason, REASON_NONE);
+	assert_int_equal(o.out.len, 99);
+	assert_true(utf8_valid(o.out.data, o.out.len));
+	assert_int_equal(o.err.len, 0);
+	assert_true(r->stdout_truncated && r->stderr_truncated);
+	assert_int_equal(r->stdout_bytes, 301);
+	assert_int_equal(r->stderr_bytes, 5);
+	assert_string_equal(buf_text(&o.left.output), "\"done\"");
+	outcome_done(&o);
+}
+
+static void
+test_cancel(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	static const struct program p = {
+		.name = "cancel", .files = SCRIPT("for (;;);")};
+	struct outcome o = {.out = BUF(100), .err = BUF(100)};
+	run_left_init(&o.left);
+	struct run_spec spec;
+	fixture_spec(&p, &spec);
+	struct run_sink sink = fixture_sink;
+	sink.ctx = &o;
+	struct sandbox v_autosandbox *sb =
+		fixture_create(backend, RUNTIME_JAVASCRIPT, 0);
+	int cancel[2];
+	struct verr e;
+	assert_int_equal(pipe(cancel), 0);
+	assert_int_equal(backend_start(sb, &spec, WARMTH_COLD, &sink, &e), 0);
+	assert_int_equal(write(cancel[1], "x", 1), 1);
+	assert_int_equal(backend_wait(sb, cancel[0], &e), 0);
+	assert_int_equal(backend_kill(sb, REASON_CANCELLED, &e), 0);
+	assert_int_equal(backend_collect(sb, &o.left, &e), 0);
+	assert_int_equal(o.left.result.reason, REASON_CANCELLED);
+	close(cancel[0]);
+	close(cancel[1]);
+	outcome_done(&o);
+}
+
+#define TS_MAIN \
+	"import { add } from './lib/add';\n" \
+	"interface In { a: number }\n" \
+	"export default (x: In): number => {\n" \
+	"  if (x.a === 0) throw new TypeError('zero');\n" \
+	"  return add(x.a, 1);\n" \
+	"};\n"
+#define TS_FILES \
+	{ \
+		CODE("index.ts", TS_MAIN), \
+			CODE("lib/add.ts", \
+				"export const add = (a: number, b: number) " \
+				"=> a + b") \
+	}
+
+static void
+test_typescript(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	static const struct program good = {
+		.name = "typescript", .files = TS_FILES, .input = "{\"a\":41}"};
+	struct outcome o;
+	fixture_run(backend, &good, 0, &o);
+	assert_string_equal(buf_text(&o.left.output), "42");
+	assert_true(o.left.result.phase_seen[PHASE_COMPILE]);
+	assert_true(o.left.compiled.len > 0);
+	/* What was compiled runs without the compiler, and maps its errors. */
+	struct program again = {.name = "compiled",
+		.files = TS_FILES,
+		.input = "{\"a\":0}",
+		.compiled = o.left.compiled.data,
+		.compiled_len = o.left.compiled.len};
+	struct outcome p;
+	fixture_run(backend, &again, 0, &p);
+	assert_false(p.left.result.phase_seen[PHASE_COMPILE]);
+	assert_int_equal(p.left.result.reason, REASON_EXIT);
+	if (strstr(buf_text(&p.left.error),
+		    "TypeError: zero (index.ts:4:24)\nindex.ts:4:24\n") == NULL)
+		fail_msg("error is '%s'", buf_text(&p.left.error));
+	outcome_done(&p);
+	outcome_done(&o);
+}
+
+static void
+test_compile_errors(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	static const struct {
+		struct program program;
+		const char *error;
+	} bad[] = {
+		{{.name = "syntax",
+			 .files = {CODE("a.ts", "const x: number = ;")}},
+			"Unexpected \";\"\n"},
+		{{.name = "no such file",
+			 .files = {CODE("a.ts", "import './nowhere'")}},
+			"Could not resolve \"./nowhere\"\n"},
+		{{.name = "outside",
+			 .files = {CODE(
+				 "a.ts", "import '../../../etc/passwd'")}},
+			"Could not resolve \"../../../etc/passwd\"\n"},
+		{{.name = "node module",
+			 .files = {CODE("a.ts", "import fs from 'fs';fs.a")}},
+			"Could not resolve \"fs\"\n"},
+	};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct outcome o;
+		fixture_run(backend, &bad[i].program, 0, &o);
+		const char *error = buf_text(&o.left.error);
+		if (o.left.result.reason != REASON_COMPILE ||
+			strncmp(error, bad[i].error, strlen(bad[i].error)) != 0)
+			fail_msg("%s: %s: '%s'", bad[i].program.name,
+				reason_text(o.left.result.reason), error);
+		assert_int_equal(o.started, 0);
+		outcome_done(&o);
+	}
+}
+
+/* b18: the compiler is under the run's limits. */
+static void
+test_compile_limits(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	struct buf v_autobuf code = BUF(16 << 20);
+	struct verr e;
+	for (int i = 0; i < 60000; i++)
+		assert_int_equal(buf_addf(&code, &e,
+					 "export const v%d: number = ((%d));"
+					 "export interface I%d { a: I%d }\n",
+					 i, i, i, i / 2),
+			0);
+	struct program p = {.name = "b18",
+		.files = {{"a.ts", code.data, code.len}},
+		.wall_ms = 30};
+	struct outcome o;
+	fixture_run(backend, &p, 0, &o);
+	assert_int_equal(o.left.result.reason, REASON_TIMEOUT);
+	outcome_done(&o);
+}
+
+/* As a keeper does it: root makes the sandbox, the slot's user runs it. */
+static void
+test_without_root(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	static const struct program p = {
+		.name = "dropped", .files = TS_FILES, .input = "{\"a\":1}"};
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct outcome o = {.out = BUF(100), .err = BUF(100)};
+		struct run_spec spec;
+		struct verr e;
+		run_left_init(&o.left);
+		fixture_spec(&p, &spec);
+		struct run_sink sink = fixture_sink;
+		sink.ctx = &o;
+		struct sandbox *sb =
+			fixture_create(backend, RUNTIME_TYPESCRIPT, 4);
+		if (proc_become(61204, 61204, &e) == -1)
+			_exit(2);
+		if (backend_start(sb, &spec, WARMTH_COLD, &sink, &e) == -1 ||
+			backend_wait(sb, -1, &e) == -1 ||
+			backend_collect(sb, &o.left, &e) == -1)
+			_exit(3);
+		bool good = strcmp(buf_text(&o.left.output), "2") == 0;
+		backend_destroy(sb);
+		_exit(good ? 0 : 4);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static unsigned
+generation(void)
+{
+	return ((struct isolate_backend *)backend)->now.generation;
+}
+
+/* Gives the host processes care until `wanted` hosts were started. */
+static void
+tend_until(unsigned wanted)
+{
+	struct verr e;
+	for (int i = 0; i < 100 && generation() < wanted; i++) {
+		struct pollfd p = {.fd = backend_fd(backend), .events = POLLIN};
+		assert_true(poll(&p, 1, 5000) == 1);
+		assert_int_equal(backend_tend(backend, &e), 0);
+	}
+	assert_int_equal(generation(), wanted);
+}
+
+static const struct program sum = {
+	.name = "sum", .files = SCRIPT("module.exports = () => 1 + 1")};
+
+static void
+expect_sum(void)
+{
+	struct outcome o;
+	fixture_run(backend, &sum, 1, &o);
+	assert_string_equal(buf_text(&o.left.output), "2");
+	outcome_done(&o);
+}
+
+/* b12: a run that was on the host is lost and says so; the next is served. */
+static void
+test_host_crash(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	static const struct program loop = {
+		.name = "loop", .files = SCRIPT("for (;;);")};
+	unsigned before = generation();
+	struct outcome o = {.out = BUF(100), .err = BUF(100)};
+	run_left_init(&o.left);
+	struct run_spec spec;
+	struct verr e;
+	fixture_spec(&loop, &spec);
+	struct run_sink sink = fixture_sink;
+	sink.ctx = &o;
+	struct sandbox *sb = fixture_create(backend, RUNTIME_JAVASCRIPT, 0);
+	assert_int_equal(backend_start(sb, &spec, WARMTH_COLD, &sink, &e), 0);
+	kill(((struct isolate_backend *)backend)->now.pid, SIGKILL);
+	assert_int_equal(backend_wait(sb, -1, &e), 1);
+	assert_int_equal(backend_collect(sb, &o.left, &e), 0);
+	assert_int_equal(o.left.result.reason, REASON_SIGNAL);
+	backend_destroy(sb);
+	outcome_done(&o);
+	tend_until(before + 1);
+	expect_sum();
+}
+
+static void
+renew_soon(struct conf *c)
+{
+	c->zygote_renew_runs = 3;
+}
+
+/* A renewed host serves new runs while the old one's run goes on. */
+static void
+test_renewal(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	struct backend *usual = backend;
+	backend = fixture_open(renew_soon);
+	static const struct program sleepy = {.name = "sleepy",
+		.files = SCRIPT("module.exports = () => new Promise((done) =>"
+				" setTimeout(() => done('woke'), 700))")};
+	struct outcome o = {.out = BUF(100), .err = BUF(100)};
+	run_left_init(&o.left);
+	struct run_spec spec;
+	struct verr e;
+	fixture_spec(&sleepy, &spec);
+	struct run_sink sink = fixture_sink;
+	sink.ctx = &o;
+	struct sandbox *sb = fixture_create(backend, RUNTIME_JAVASCRIPT, 0);
+	assert_int_equal(backend_start(sb, &spec, WARMTH_COLD, &sink, &e), 0);
+	expect_sum();
+	expect_sum();
+	tend_until(2);
+	expect_sum();
+	assert_int_equal(backend_wait(sb, -1, &e), 1);
+	assert_int_equal(backend_collect(sb, &o.left, &e), 0);
+	assert_string_equal(buf_text(&o.left.output), "\"woke\"");
+	backend_destroy(sb);
+	outcome_done(&o);
+	fixture_close(backend);
+	backend = usual;
+}
+
+static void
+without_jit(struct conf *c)
+{
+	c->isolate_jit = 0;
+}
+
+static void
+test_jitless(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	struct backend *usual = backend;
+	backend = fixture_open(without_jit);
+	static const struct program p = {.name = "jitless",
+		.files = SCRIPT(
+			"let s = 0; for (let i = 0; i < 1e6; i++) s += i;"
+			"module.exports = () => [s, typeof WebAssembly]")};
+	struct outcome o;
+	fixture_run(backend, &p, 0, &o);
+	assert_string_equal(
+		buf_text(&o.left.output), "[499999500000,\"undefined\"]");
+	outcome_done(&o);
+	fixture_close(backend);
+	backend = usual;
+}
+
+static void
+no_such_host(struct conf *c)
+{
+	snprintf(c->isolate_host, sizeof(c->isolate_host), "/nonexistent/host");
+}
+
+static void
+test_absent(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	struct backend *none = fixture_open(no_such_host);
+	const struct sandbox_slot slot = {0, 61200, "slot-0"};
+	struct backend_caps caps;
+	struct verr e;
+	assert_int_equal(backend_probe(none, &slot, &caps, &e), 0);
+	assert_non_null(strstr(caps.reason, "/nonexistent/host"));
+	assert_true(caps.remedy[0] != '\0');
+	fixture_close(none);
+}
+
+static int
+open_backend(void **state)
+{
+	(void)state;
+	backend = fixture_open(NULL);
+	return 0;
+}
+
+static int
+close_backend(void **state)
+{
+	(void)state;
+	fixture_close(backend);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_truncation),
+		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_typescript),
+		cmocka_unit_test(test_compile_errors),
+		cmocka_unit_test(test_compile_limits),
+		cmocka_unit_test(test_without_root),
+		cmocka_unit_test(test_host_crash),
+		cmocka_unit_test(test_renewal),
+		cmocka_unit_test(test_jitless),
+		cmocka_unit_test(test_absent),
+	};
+	return cmocka_run_group_tests(tests, open_backend, close_backend);
+}

@@ -62,12 +62,17 @@ is_listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
 }
 
+/*
+ * The socket gets its name when it listens and has its owner: whoever waits
+ * for the name may use it, and give it to another group, at once.
+ */
 static int
 listen_at(const struct conf *c, int *ret, struct verr *e)
 {
+	char path[CONF_PATH_BYTES + 16];
+	snprintf(path, sizeof(path), "%s/fcgi.sock", c->run);
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
-	int n = snprintf(
-		a.sun_path, sizeof(a.sun_path), "%s/fcgi.sock", c->run);
+	int n = snprintf(a.sun_path, sizeof(a.sun_path), "%s.new", path);
 	if (n < 0 || (size_t)n >= sizeof(a.sun_path))
 		return verr_set(e, VERR_INPUT, 0,
 			"%s is too long for a socket: shorten `run`", c->run);
@@ -85,9 +90,9 @@ listen_at(const struct conf *c, int *ret, struct verr *e)
 		chown(a.sun_path, (uid_t)c->web_uid, (gid_t)c->group_gid) == -1)
 		return verr_set(
 			e, VERR_HOST, errno, "cannot give %s away", a.sun_path);
-	if (listen(fd, BACKLOG) == -1)
+	if (listen(fd, BACKLOG) == -1 || rename(a.sun_path, path) == -1)
 		return verr_set(
-			e, VERR_HOST, errno, "cannot listen at %s", a.sun_path);
+			e, VERR_HOST, errno, "cannot listen at %s", path);
 	*ret = v_take_fd(&fd);
 	return 0;
 }

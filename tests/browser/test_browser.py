@@ -8,7 +8,8 @@ import time
 import unittest
 
 from selenium import webdriver
-from selenium.common.exceptions import NoAlertPresentException
+from selenium.common.exceptions import (NoAlertPresentException,
+                                        WebDriverException)
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
@@ -59,12 +60,20 @@ class BrowserCase(VulcanCase):
     def setUp(self):
         super().setUp()
         self.browser.delete_all_cookies()
+        self.browser.get_log("browser")  # what an earlier test left
 
     def open(self, path):
         self.browser.get(f"http://127.0.0.1:{self.v.port}{path}")
 
     def find(self, css):
         return self.browser.find_element(By.CSS_SELECTOR, css)
+
+    def text(self, css):
+        """The element's text; nothing while the page is being replaced."""
+        try:
+            return self.find(css).text
+        except WebDriverException:
+            return ""
 
     def all(self, css):
         return self.browser.find_elements(By.CSS_SELECTOR, css)
@@ -115,15 +124,15 @@ class TestWithJavaScript(BrowserCase):
         self.log_in()
         ident = self.submit(self.LIVE)
         await_true("the first line appears", 8, lambda: "first line" in
-                   self.find("#log").text)
-        self.assertNotIn("last line", self.find("#log").text)
+                   self.text("#log"))
+        self.assertNotIn("last line", self.text("#log"))
         self.assertEqual(self.api.record(ident)["status"], "running")
         self.screen("live")
         await_true("the last line appears", 10, lambda: "last line" in
-                   self.find("#log").text)
+                   self.text("#log"))
         await_true("the status changes without a click", 10, lambda:
-                   "completed" in self.find("#status").text)
-        self.assertEqual(self.find("#log").text.count("first line"), 1)
+                   "completed" in self.text("#status"))
+        self.assertEqual(self.text("#log").count("first line"), 1)
         self.screen("result")
         self.assertEqual(self.console(), [])
 
@@ -139,8 +148,8 @@ class TestWithJavaScript(BrowserCase):
             job["id"])[0] >= 10)
         self.open(f"/workloads/{job['id']}")
         await_true("the last line", 15, lambda: "line 50." in
-                   self.find("#log").text)
-        text = self.find("#log").text
+                   self.text("#log"))
+        text = self.text("#log")
         self.assertEqual(re.findall(r"line (\d+)\.", text),
                          [str(i) for i in range(1, 51)])
 
@@ -150,7 +159,7 @@ class TestWithJavaScript(BrowserCase):
                             "javascript")
         self.find("button.stop").click()
         await_true("it is killed", 10, lambda: "killed" in
-                   self.find("#status").text)
+                   self.text("#status"))
         self.ends(self.api.record(ident), "killed", "cancelled")
 
     def test_pages_as_pictures(self):
@@ -243,9 +252,9 @@ class TestJ06Browser(BrowserCase):
             limits={"wall_ms": 20000})
         self.open(f"/workloads/{live['id']}")
         await_true("the payloads came live", 15, lambda: "the end" in
-                   self.find("#log").text)
+                   self.text("#log"))
         self.assertIsNone(self.trapped())
-        self.assertIn("<svg onload=window.__x=1>", self.find("#log").text)
+        self.assertIn("<svg onload=window.__x=1>", self.text("#log"))
         for record in records:
             self.open(f"/workloads/{record['id']}")
             for details in self.all("details:not([open]) > summary"):
@@ -273,7 +282,7 @@ class TestWithoutJavaScript(BrowserCase):
             args="words", input='{"n": 21}')
         self.ends(self.api.wait(ident), "completed")
         self.open(f"/workloads/{ident}")
-        text = self.find("main").text
+        text = self.text("main")
         self.assertIn("plain words", text)
         self.assertIn("42", text)
         self.assertIn("completed", text)
@@ -283,14 +292,14 @@ class TestWithoutJavaScript(BrowserCase):
         self.log_in()
         self.submit(self.LIVE)
         await_true("the first line", 10, lambda: "first line" in
-                   self.find("main").text)
+                   self.text("main"))
         await_true("the end, without a click", 15, lambda: "completed" in
-                   self.find("main").text)
-        self.assertIn("last line", self.find("main").text)
+                   self.text("main"))
+        self.assertIn("last line", self.text("main"))
 
     def test_no_script_ran(self):
-        self.open("data:text/html,<title>off</title>"
-                  "<script>document.title='on'</script>")
+        self.browser.get("data:text/html,<title>off</title>"
+                         "<script>document.title='on'</script>")
         self.assertEqual(self.browser.title, "off")
 
 

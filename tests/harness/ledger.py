@@ -34,7 +34,7 @@ def _has_processes(group):
     return False
 
 
-def _cgroups(tag):
+def cgroups(tag):
     """The runner's control groups; an empty one of a slot, which is kept for
     the slot's next run, does not count."""
     out = collections.Counter()
@@ -119,7 +119,7 @@ class Snapshot:
             zombie = " (zombie)" if p.state in "ZX" else ""
             self.things[f"process {p.name} of user {user}{zombie}"] += 1
         self.things += _namespaces(p.pid for p in everyone)
-        self.things += _cgroups(instance.cgroup_tag)
+        self.things += cgroups(instance.cgroup_tag)
         self.things += _mounts(state)
         self.things += _files(state)
         for name in os.listdir("/sys/class/net"):

@@ -193,7 +193,7 @@ class TestB05Wasm(MemoryCase):
             "a.push(new WebAssembly.Instance(m));",
             limits={"memory_mib": 64, "wall_ms": 10000, "cpu_ms": 20000})
         self.assertIn(record["reason"],
-                      (None, "memory", "exit", "timeout"), record)
+                      (None, "memory", "exit", "timeout", "signal"), record)
         if record["reason"] == "exit":
             self.assertIn("RangeError", record["error"])
         self.assertLess(record["usage"]["memory_peak_kib"], 128 << 10)

@@ -155,16 +155,13 @@ class TestPages(VulcanCase):
         first = api.run("1")["id"]
         db = sqlite3.connect(self.v.state / "vulcan.db", timeout=10)
         with db:
+            db.execute("CREATE TEMP TABLE one AS "
+                       "SELECT * FROM workloads WHERE id = ?", (first,))
             for i in range(120):
-                db.execute(
-                    "INSERT INTO workloads SELECT substr(id, 1, 20) || "
-                    "printf('%06d', ?), user_id, 'failed', 'platform', "
-                    "isolation_requested, isolation, routing, runtime, image,"
-                    "entrypoint, args, env, input, stdin, labels, network,"
-                    "priority, wall_ms, cpu_ms, memory_mib, vcpus, processes,"
-                    "disk_mib, output_bytes, input_hash, code_hash, NULL, 0,"
-                    "NULL, created_at, NULL, finished_at, duration_ms "
-                    "FROM workloads WHERE id = ?", (i, first))
+                db.execute("UPDATE one SET attempt = 0, "
+                           "id = substr(id, 1, 20) || printf('%06d', ?)",
+                           (i,))
+                db.execute("INSERT INTO workloads SELECT * FROM one")
         db.close()
         surfer = self.v.surfer(name)
         seen, path = set(), "/workloads"

@@ -270,11 +270,13 @@ int
 db_begin(struct db *db, struct verr *e)
 {
 	assert(!db->in_tx);
-	if (still_there(db, e) == -1)
-		return -1;
 	gate_enter(db->gate);
-	struct query v_autoquery q = query_start(db, SQL_BEGIN);
-	if (query_run(&q, e) == -1) {
+	int r = still_there(db, e);
+	if (r == 0) {
+		struct query v_autoquery q = query_start(db, SQL_BEGIN);
+		r = query_run(&q, e);
+	}
+	if (r == -1) {
 		gate_leave(db->gate);
 		return -1;
 	}

@@ -8,34 +8,27 @@
  * waits too long, or finds the mutex unusable, goes on without it. A holder
  * that dies gives it up (pthread_mutexattr_setrobust(3)). The file is made
  * anew after each boot, because what a mutex holds means nothing then.
+ *
+ * The file also has slots in which a process that finds the turn taken leaves
+ * its submission for the next holder to commit along; see db_group.c.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "db_int.h"
+#include "db_gate.h"
 #include "fd.h"
 #include "poison.h"
 
-#define GATE_MAGIC 0x76676131u /* raised when the layout changes */
-
-struct gate_file {
-	uint32_t magic;
-	char boot_id[40];
-	pthread_mutex_t turn;
-};
-
-struct gate {
-	struct gate_file *shared;
-	bool held;
-};
+#define GATE_MAGIC 0x76676132u /* raised when the layout changes */
 
 static int
 lock_file(int fd, short type)
@@ -61,7 +54,7 @@ read_boot_id(char out[40], struct verr *e)
 }
 
 static int
-make_turn(pthread_mutex_t *turn)
+make_mutex(pthread_mutex_t *m)
 {
 	pthread_mutexattr_t a;
 	int r = pthread_mutexattr_init(&a);
@@ -71,7 +64,7 @@ make_turn(pthread_mutex_t *turn)
 	if (r == 0)
 		r = pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
 	if (r == 0)
-		r = pthread_mutex_init(turn, &a);
+		r = pthread_mutex_init(m, &a);
 	pthread_mutexattr_destroy(&a);
 	return r;
 }
@@ -86,8 +79,10 @@ set_up(struct gate_file *f, struct verr *e)
 	if (f->magic == GATE_MAGIC &&
 		memcmp(f->boot_id, boot_id, sizeof(boot_id)) == 0)
 		return 0;
-	f->magic = 0;
-	int r = make_turn(&f->turn);
+	memset(f, 0, sizeof(*f));
+	int r = make_mutex(&f->turn);
+	if (r == 0)
+		r = make_mutex(&f->leading);
 	if (r != 0)
 		return verr_set(e, VERR_HOST, r, "a mutex between processes");
 	memcpy(f->boot_id, boot_id, sizeof(boot_id));
@@ -158,21 +153,33 @@ gate_close(struct gate *g)
 	if (g == NULL)
 		return;
 	gate_leave(g);
+	gate_lead_done(g);
 	munmap(g->shared, sizeof(*g->shared));
 	free(g);
+}
+
+/* A mutex whose last holder died is as good as any. */
+static bool
+got(pthread_mutex_t *m, int r)
+{
+	if (r == EOWNERDEAD)
+		r = pthread_mutex_consistent(m);
+	return r == 0;
+}
+
+static bool
+lock(pthread_mutex_t *m)
+{
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += DB_BUSY_MS / 1000;
+	return got(m, pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &until));
 }
 
 void
 gate_enter(struct gate *g)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += DB_BUSY_MS / 1000;
-	int r = pthread_mutex_clocklock(
-		&g->shared->turn, CLOCK_MONOTONIC, &until);
-	if (r == EOWNERDEAD)
-		r = pthread_mutex_consistent(&g->shared->turn);
-	g->held = r == 0;
+	g->held = lock(&g->shared->turn);
 }
 
 void
@@ -181,4 +188,46 @@ gate_leave(struct gate *g)
 	if (g->held)
 		pthread_mutex_unlock(&g->shared->turn);
 	g->held = false;
+}
+
+bool
+gate_lead(struct gate *g, bool wait)
+{
+	pthread_mutex_t *m = &g->shared->leading;
+	g->leads = wait ? lock(m) : got(m, pthread_mutex_trylock(m));
+	return g->leads;
+}
+
+void
+gate_lead_done(struct gate *g)
+{
+	if (!g->leads)
+		return;
+	g->leads = false;
+	pthread_mutex_unlock(&g->shared->leading);
+	/* Somebody who put a submission there leads the next group. */
+	for (int i = 0; i < GATE_SLOTS; i++) {
+		uint32_t ready = SLOT_READY;
+		if (atomic_compare_exchange_strong(
+			    &g->shared->state[i], &ready, SLOT_LEAD)) {
+			gate_wake(g, i);
+			return;
+		}
+	}
+}
+
+void
+gate_wake(struct gate *g, int slot)
+{
+	syscall(SYS_futex, &g->shared->state[slot], FUTEX_WAKE, 1, NULL, NULL,
+		0);
+}
+
+void
+gate_wait(struct gate *g, int slot, uint32_t state, int64_t ms)
+{
+	struct timespec t = {
+		.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * VTIME_NS_PER_MS};
+	syscall(SYS_futex, &g->shared->state[slot], FUTEX_WAIT, state, &t, NULL,
+		0);
 }

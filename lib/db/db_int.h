@@ -94,15 +94,16 @@ struct now now_text(void);
 int64_t ulid_ms(const char *id);
 
 /* The gate in front of write transactions; db_gate.c. */
-int gate_open(const char *db_path, struct gate **ret, struct verr *);
+int gate_open(const char *db_path, struct gate **ret, struct verr *e);
 void gate_close(struct gate *);
 /* Takes the turn; on return the caller is alone among those who ask. */
 void gate_enter(struct gate *);
 void gate_leave(struct gate *);
 
-/* One submission inside a transaction: as db_workload_insert. */
+/* One submission inside a transaction: as db_workload_insert. A new one gets
+ * the given id. */
 int submit_one(struct db *, const struct db_submission *, uint64_t queue_max,
-	char ret_id[ULID_TEXT_BYTES], struct verr *);
+	const char *id, char ret_id[ULID_TEXT_BYTES], struct verr *);
 
 /* Syncs the WAL: what makes a commit durable. */
 int db_sync(struct db *, struct verr *);

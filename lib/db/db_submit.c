@@ -91,15 +91,14 @@ insert_file(struct db *db, const char *id, size_t position,
 
 int
 submit_one(struct db *db, const struct db_submission *s, uint64_t queue_max,
-	char ret_id[ULID_TEXT_BYTES], struct verr *e)
+	const char *id, char ret_id[ULID_TEXT_BYTES], struct verr *e)
 {
-	char id[ULID_TEXT_BYTES];
 	if (s->idempotency_key != NULL) {
 		int seen = seen_before(db, s, ret_id, e);
 		if (seen != 0)
 			return seen == 1 ? 0 : -1;
 	}
-	if (room_left(db, queue_max, e) == -1 || ulid_new(id, e) == -1 ||
+	if (room_left(db, queue_max, e) == -1 ||
 		insert_workload(db, s, id, e) == -1)
 		return -1;
 	for (size_t i = 0; i < s->file_count; i++)
@@ -107,18 +106,6 @@ submit_one(struct db *db, const struct db_submission *s, uint64_t queue_max,
 			return -1;
 	memcpy(ret_id, id, ULID_TEXT_BYTES);
 	return 1;
-}
-
-int
-db_workload_insert(struct db *db, const struct db_submission *s,
-	uint64_t queue_max, char ret_id[ULID_TEXT_BYTES], struct verr *e)
-{
-	bool own;
-	if (own_begin(db, &own, e) == -1)
-		return -1;
-	/* A repeated one is synced, too: the first may still be on its way. */
-	return own_end(
-		db, own, true, submit_one(db, s, queue_max, ret_id, e), e);
 }
 
 int

@@ -34,7 +34,7 @@ output(void *ctx, enum stream stream, int64_t t_ns, const void *data, size_t n,
 	return buf_add(stream == STREAM_STDOUT ? &o->out : &o->err, data, n, e);
 }
 
-const struct run_sink fixture_sink = {.started = started, .output = output};
+const struct run_sink tier_sink = {.started = started, .output = output};
 
 /* vulcan-isolate lies beside the folder of this test program. */
 static int
@@ -57,7 +57,7 @@ find_host(char *path, size_t size)
 }
 
 struct backend *
-fixture_open(void (*change)(struct conf *))
+tier_open(void (*change)(struct conf *))
 {
 	if (geteuid() != 0) {
 		print_message("skipped: sandboxes are made by root\n");
@@ -80,13 +80,13 @@ fixture_open(void (*change)(struct conf *))
 }
 
 void
-fixture_close(struct backend *b)
+tier_close(struct backend *b)
 {
 	backend_close(b);
 }
 
 struct sandbox *
-fixture_create(struct backend *b, enum runtime runtime, unsigned index)
+tier_create(struct backend *b, enum runtime runtime, unsigned index)
 {
 	char name[32];
 	snprintf(name, sizeof(name), "slot-%u", index);
@@ -107,7 +107,7 @@ or_else(uint64_t given, uint64_t usual)
 }
 
 void
-fixture_spec(const struct program *p, struct run_spec *r)
+tier_spec(const struct program *p, struct run_spec *r)
 {
 	size_t n = strlen(p->files[0].name);
 	bool typed = n > 3 && strcmp(p->files[0].name + n - 3, ".ts") == 0;
@@ -138,16 +138,15 @@ fixture_spec(const struct program *p, struct run_spec *r)
 }
 
 void
-fixture_run(struct backend *b, const struct program *p, unsigned index,
+tier_run(struct backend *b, const struct program *p, unsigned index,
 	struct outcome *o)
 {
 	*o = (struct outcome){.out = BUF(KEEP_MAX), .err = BUF(KEEP_MAX)};
 	run_left_init(&o->left);
 	struct run_spec spec;
-	fixture_spec(p, &spec);
-	struct sandbox v_autosandbox *sb =
-		fixture_create(b, spec.runtime, index);
-	struct run_sink sink = fixture_sink;
+	tier_spec(p, &spec);
+	struct sandbox v_autosandbox *sb = tier_create(b, spec.runtime, index);
+	struct run_sink sink = tier_sink;
 	sink.ctx = o;
 	struct verr e;
 	if (backend_start(sb, &spec, WARMTH_COLD, &sink, &e) == -1 ||

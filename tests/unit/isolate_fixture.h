@@ -29,18 +29,18 @@ struct outcome {
  * cannot (not root, not built) and returns NULL. change may alter the
  * configuration.
  */
-struct backend *fixture_open(void (*change)(struct conf *));
-void fixture_close(struct backend *);
+struct backend *tier_open(void (*change)(struct conf *));
+void tier_close(struct backend *);
 
 /* Runs one program in a cold sandbox of slot `index`; asserts that it could. */
-void fixture_run(struct backend *, const struct program *, unsigned index,
+void tier_run(struct backend *, const struct program *, unsigned index,
 	struct outcome *);
 void outcome_done(struct outcome *);
 
 /* The parts, for tests that go between them. */
-struct sandbox *fixture_create(struct backend *, enum runtime, unsigned index);
-void fixture_spec(const struct program *, struct run_spec *);
-extern const struct run_sink fixture_sink; /* ctx: struct outcome */
+struct sandbox *tier_create(struct backend *, enum runtime, unsigned index);
+void tier_spec(const struct program *, struct run_spec *);
+extern const struct run_sink tier_sink; /* ctx: struct outcome */
 
 #define CODE(n, text) \
 	{ \

@@ -252,7 +252,7 @@ test_programs(void **state)
 	size_t failed = 0;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct outcome o;
-		fixture_run(backend, &cases[i].program, 0, &o);
+		tier_run(backend, &cases[i].program, 0, &o);
 		failed += wrong(&cases[i], &o);
 		outcome_done(&o);
 	}
@@ -269,7 +269,7 @@ test_long_errors(void **state)
 	static const struct program p = {.name = "long error",
 		.files = SCRIPT("throw new Error('\xe2\x82\xac'.repeat(1e6))")};
 	struct outcome o;
-	fixture_run(backend, &p, 0, &o);
+	tier_run(backend, &p, 0, &o);
 	assert_int_equal(o.left.result.reason, REASON_EXIT);
 	assert_true(o.left.error.len > 100 && o.left.error.len <= 65536);
 	assert_true(utf8_valid(o.left.error.data, o.left.error.len));
@@ -289,7 +289,7 @@ test_global_names(void **state)
 			       "console.log(all.slice(all.indexOf('isNaN') + 1)"
 			       ".sort().join(' '))")};
 	struct outcome o;
-	fixture_run(backend, &p, 0, &o);
+	tier_run(backend, &p, 0, &o);
 	assert_string_equal(buf_text(&o.out),
 		"DOMException TextDecoder TextEncoder URL URLSearchParams "
 		"WebAssembly atob btoa clearImmediate clearInterval "
@@ -312,7 +312,7 @@ test_randomness(void **state)
 	char *seen[RUNS];
 	for (int i = 0; i < RUNS; i++) {
 		struct outcome o;
-		fixture_run(backend, &p, 0, &o);
+		tier_run(backend, &p, 0, &o);
 		seen[i] = v_take_buf(&o.out);
 		for (int k = 0; k < i; k++)
 			assert_true(strncmp(seen[i], seen[k],
@@ -339,9 +339,9 @@ test_no_traces(void **state)
 				" typeof JSON.parse, Math.random() !== 4)")};
 	for (int i = 0; i < 5; i++) {
 		struct outcome o;
-		fixture_run(backend, &dirty, 0, &o);
+		tier_run(backend, &dirty, 0, &o);
 		outcome_done(&o);
-		fixture_run(backend, &clean, 0, &o);
+		tier_run(backend, &clean, 0, &o);
 		assert_string_equal(buf_text(&o.out),
 			"undefined undefined undefined function true\n");
 		outcome_done(&o);
@@ -360,7 +360,7 @@ test_metadata(void **state)
 		"heap-limit-kib", "jit", "zygote-generation",
 		"guest-heap-used-kib"};
 	struct outcome o;
-	fixture_run(backend, &p, 0, &o);
+	tier_run(backend, &p, 0, &o);
 	const struct run_result *r = &o.left.result;
 	for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
 		bool found = false;
@@ -394,7 +394,7 @@ static int
 open_backend(void **state)
 {
 	(void)state;
-	backend = fixture_open(NULL);
+	backend = tier_open(NULL);
 	return 0;
 }
 
@@ -402,7 +402,7 @@ static int
 close_backend(void **state)
 {
 	(void)state;
-	fixture_close(backend);
+	tier_close(backend);
 	return 0;
 }
 

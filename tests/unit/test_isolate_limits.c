@@ -90,7 +90,7 @@ test_limits(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct limited *x = &cases[i];
 		struct outcome o;
-		fixture_run(backend, &x->program, 0, &o);
+		tier_run(backend, &x->program, 0, &o);
 		const struct run_result *r = &o.left.result;
 		if (r->reason != x->reason ||
 			strcmp(r->limit_name, x->limit) != 0)
@@ -121,7 +121,7 @@ test_truncation(void **state)
 				" () => 'done'"),
 		.output_bytes = 100};
 	struct outcome o;
-	fixture_run(backend, &p, 0, &o);
+	tier_run(backend, &p, 0, &o);
 	const struct run_result *r = &o.left.result;
 	assert_int_equal(r->reason, REASON_NONE);
 	assert_int_equal(o.out.len, 99);
@@ -145,11 +145,11 @@ test_cancel(void **state)
 	struct outcome o = {.out = BUF(100), .err = BUF(100)};
 	run_left_init(&o.left);
 	struct run_spec spec;
-	fixture_spec(&p, &spec);
-	struct run_sink sink = fixture_sink;
+	tier_spec(&p, &spec);
+	struct run_sink sink = tier_sink;
 	sink.ctx = &o;
 	struct sandbox v_autosandbox *sb =
-		fixture_create(backend, RUNTIME_JAVASCRIPT, 0);
+		tier_create(backend, RUNTIME_JAVASCRIPT, 0);
 	int cancel[2];
 	struct verr e;
 	assert_int_equal(pipe(cancel), 0);
@@ -188,7 +188,7 @@ test_typescript(void **state)
 	static const struct program good = {
 		.name = "typescript", .files = TS_FILES, .input = "{\"a\":41}"};
 	struct outcome o;
-	fixture_run(backend, &good, 0, &o);
+	tier_run(backend, &good, 0, &o);
 	assert_string_equal(buf_text(&o.left.output), "42");
 	assert_true(o.left.result.phase_seen[PHASE_COMPILE]);
 	assert_true(o.left.compiled.len > 0);
@@ -199,7 +199,7 @@ test_typescript(void **state)
 		.compiled = o.left.compiled.data,
 		.compiled_len = o.left.compiled.len};
 	struct outcome p;
-	fixture_run(backend, &again, 0, &p);
+	tier_run(backend, &again, 0, &p);
 	assert_false(p.left.result.phase_seen[PHASE_COMPILE]);
 	assert_int_equal(p.left.result.reason, REASON_EXIT);
 	if (strstr(buf_text(&p.left.error),
@@ -235,7 +235,7 @@ test_compile_errors(void **state)
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct outcome o;
-		fixture_run(backend, &bad[i].program, 0, &o);
+		tier_run(backend, &bad[i].program, 0, &o);
 		const char *error = buf_text(&o.left.error);
 		if (o.left.result.reason != REASON_COMPILE ||
 			strncmp(error, bad[i].error, strlen(bad[i].error)) != 0)
@@ -265,7 +265,7 @@ test_compile_limits(void **state)
 		.files = {{"a.ts", code.data, code.len}},
 		.wall_ms = 30};
 	struct outcome o;
-	fixture_run(backend, &p, 0, &o);
+	tier_run(backend, &p, 0, &o);
 	assert_int_equal(o.left.result.reason, REASON_TIMEOUT);
 	outcome_done(&o);
 }
@@ -285,11 +285,11 @@ test_without_root(void **state)
 		struct run_spec spec;
 		struct verr e;
 		run_left_init(&o.left);
-		fixture_spec(&p, &spec);
-		struct run_sink sink = fixture_sink;
+		tier_spec(&p, &spec);
+		struct run_sink sink = tier_sink;
 		sink.ctx = &o;
 		struct sandbox *sb =
-			fixture_create(backend, RUNTIME_TYPESCRIPT, 4);
+			tier_create(backend, RUNTIME_TYPESCRIPT, 4);
 		if (proc_become(61204, 61204, &e) == -1)
 			_exit(2);
 		if (backend_start(sb, &spec, WARMTH_COLD, &sink, &e) == -1 ||
@@ -332,7 +332,7 @@ static void
 expect_sum(void)
 {
 	struct outcome o;
-	fixture_run(backend, &sum, 1, &o);
+	tier_run(backend, &sum, 1, &o);
 	assert_string_equal(buf_text(&o.left.output), "2");
 	outcome_done(&o);
 }
@@ -351,10 +351,10 @@ test_host_crash(void **state)
 	run_left_init(&o.left);
 	struct run_spec spec;
 	struct verr e;
-	fixture_spec(&loop, &spec);
-	struct run_sink sink = fixture_sink;
+	tier_spec(&loop, &spec);
+	struct run_sink sink = tier_sink;
 	sink.ctx = &o;
-	struct sandbox *sb = fixture_create(backend, RUNTIME_JAVASCRIPT, 0);
+	struct sandbox *sb = tier_create(backend, RUNTIME_JAVASCRIPT, 0);
 	assert_int_equal(backend_start(sb, &spec, WARMTH_COLD, &sink, &e), 0);
 	kill(((struct isolate_backend *)backend)->now.pid, SIGKILL);
 	assert_int_equal(backend_wait(sb, -1, &e), 1);
@@ -380,7 +380,7 @@ test_renewal(void **state)
 	if (backend == NULL)
 		skip();
 	struct backend *usual = backend;
-	backend = fixture_open(renew_soon);
+	backend = tier_open(renew_soon);
 	static const struct program sleepy = {.name = "sleepy",
 		.files = SCRIPT("module.exports = () => new Promise((done) =>"
 				" setTimeout(() => done('woke'), 700))")};
@@ -388,10 +388,10 @@ test_renewal(void **state)
 	run_left_init(&o.left);
 	struct run_spec spec;
 	struct verr e;
-	fixture_spec(&sleepy, &spec);
-	struct run_sink sink = fixture_sink;
+	tier_spec(&sleepy, &spec);
+	struct run_sink sink = tier_sink;
 	sink.ctx = &o;
-	struct sandbox *sb = fixture_create(backend, RUNTIME_JAVASCRIPT, 0);
+	struct sandbox *sb = tier_create(backend, RUNTIME_JAVASCRIPT, 0);
 	assert_int_equal(backend_start(sb, &spec, WARMTH_COLD, &sink, &e), 0);
 	expect_sum();
 	expect_sum();
@@ -402,7 +402,7 @@ test_renewal(void **state)
 	assert_string_equal(buf_text(&o.left.output), "\"woke\"");
 	backend_destroy(sb);
 	outcome_done(&o);
-	fixture_close(backend);
+	tier_close(backend);
 	backend = usual;
 }
 
@@ -419,17 +419,17 @@ test_jitless(void **state)
 	if (backend == NULL)
 		skip();
 	struct backend *usual = backend;
-	backend = fixture_open(without_jit);
+	backend = tier_open(without_jit);
 	static const struct program p = {.name = "jitless",
 		.files = SCRIPT(
 			"let s = 0; for (let i = 0; i < 1e6; i++) s += i;"
 			"module.exports = () => [s, typeof WebAssembly]")};
 	struct outcome o;
-	fixture_run(backend, &p, 0, &o);
+	tier_run(backend, &p, 0, &o);
 	assert_string_equal(
 		buf_text(&o.left.output), "[499999500000,\"undefined\"]");
 	outcome_done(&o);
-	fixture_close(backend);
+	tier_close(backend);
 	backend = usual;
 }
 
@@ -445,21 +445,21 @@ test_absent(void **state)
 	(void)state;
 	if (backend == NULL)
 		skip();
-	struct backend *none = fixture_open(no_such_host);
+	struct backend *none = tier_open(no_such_host);
 	const struct sandbox_slot slot = {0, 61200, "slot-0"};
 	struct backend_caps caps;
 	struct verr e;
 	assert_int_equal(backend_probe(none, &slot, &caps, &e), 0);
 	assert_non_null(strstr(caps.reason, "/nonexistent/host"));
 	assert_true(caps.remedy[0] != '\0');
-	fixture_close(none);
+	tier_close(none);
 }
 
 static int
 open_backend(void **state)
 {
 	(void)state;
-	backend = fixture_open(NULL);
+	backend = tier_open(NULL);
 	return 0;
 }
 
@@ -467,7 +467,7 @@ static int
 close_backend(void **state)
 {
 	(void)state;
-	fixture_close(backend);
+	tier_close(backend);
 	return 0;
 }
 

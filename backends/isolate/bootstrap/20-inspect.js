@@ -7,7 +7,7 @@ const INSPECT_STRING = 10000;
 const INSPECT_WIDTH = 72;
 const INSPECT_TOTAL = 1 << 20;
 
-const identifier = /^[a-zA-Z_$][a-zA-Z_$0-9]*$/;
+const identifier = /^[a-zA-Z_][a-zA-Z_0-9]*$/;
 
 const quote = (s) => {
   let q = "'";
@@ -141,7 +141,9 @@ class Inspector {
     this.seen.length--;
     let prefix = shape.prefix;
     for (let i = 0; i < this.circular.length; i++) {
-      if (this.circular[i] === v) prefix = `<ref *${i + 1}> ${prefix}`;
+      if (this.circular[i] === v) {
+        prefix = `<ref *${i + 1}>${prefix === '' ? '' : ` ${prefix}`}`;
+      }
     }
     return this.assemble(prefix, shape, entries);
   }
@@ -216,12 +218,11 @@ class Inspector {
     if (actual * 3 + this.indent >= 80) return entries;
     if (!(total / actual > 5 || longest <= 6)) return entries;
     const bias = pow(actual - total / entries.length, 0.5);
+    const width = max(actual - 3 - bias, 1);
     const columns = min(
-      floor(pow(2.5 * max(actual - 3 - bias, 1) * count, 0.5) /
-        max(actual - 3 - bias, 1) + 0.5) || 1,
+      floor(pow(2.5 * width * count, 0.5) / width + 0.5),
       floor((80 - this.indent) / actual),
-      16,
-      15,
+      12,
     );
     if (columns <= 1) return entries;
     const widths = [];
@@ -386,10 +387,10 @@ const shapes = {
     return { prefix: text, short: text, bare: true, leaf: true, braces: ['{', '}'] };
   },
   map: (inspector, v, label) =>
-    braced(`${label}(${mapSize(v)})`, label,
+    braced(`${label}(${mapSize(v)})${label === 'Map' ? '' : ' [Map]'}`, label,
       (level) => pairs(inspector, v, level, true)),
   set: (inspector, v, label) =>
-    braced(`${label}(${setSize(v)})`, label,
+    braced(`${label}(${setSize(v)})${label === 'Set' ? '' : ' [Set]'}`, label,
       (level) => pairs(inspector, v, level, false)),
   mapiterator: (inspector, v) =>
     braced('[Map Iterator]', 'Map Iterator',
@@ -438,7 +439,11 @@ const shapes = {
       return [`[Uint8Contents]: <${hex}>`, `byteLength: ${n}`];
     }),
   dataview: (inspector, v, label) =>
-    braced(label, label, () => [`byteLength: ${viewLength(v)}`]),
+    braced(label, label, (level) => [
+      `byteLength: ${viewLength(v)}`,
+      `byteOffset: ${viewOffset(v)}`,
+      `buffer: ${inspector.value(viewBuffer(v), level + 1)}`,
+    ]),
   module: (inspector, v) =>
     braced('[Module: null prototype]', 'Module'),
   generator: (inspector, v) => braced('Object [Generator]', 'Generator'),

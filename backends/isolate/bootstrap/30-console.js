@@ -75,10 +75,7 @@ const drawTable = (heads, cells) => {
     for (let j = 0; j < cells.length; j++) w = max(w, cells[j][i].length);
     widths[i] = w + 2;
   }
-  const centred = (s, w) => {
-    const left = floor((w - s.length) / 2);
-    return repeat(' ', left) + s + repeat(' ', w - s.length - left);
-  };
+  const cell = (s, w) => ` ${padEnd(s, w - 1, ' ')}`;
   const line = (a, b, c) => {
     const parts = [];
     for (let i = 0; i < widths.length; i++) parts[i] = repeat('─', widths[i]);
@@ -86,7 +83,7 @@ const drawTable = (heads, cells) => {
   };
   const rowText = (row) => {
     const parts = [];
-    for (let i = 0; i < row.length; i++) parts[i] = centred(row[i], widths[i]);
+    for (let i = 0; i < row.length; i++) parts[i] = cell(row[i], widths[i]);
     return `│${join(parts, '│')}│`;
   };
   const out = [line('┌', '┬', '┐'), rowText(heads), line('├', '┼', '┤')];

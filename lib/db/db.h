@@ -30,9 +30,9 @@
  * commit whose checksums hold, and an acknowledged commit and all before it
  * were synced before the acknowledgement. The difference is that the write
  * lock is free again while the disk works, so that others can commit behind
- * it. Clients that enqueue at once share transactions and syncs; db_group.c. If
- * that sync fails, the call fails although others may already see the rows: the
- * caller must treat the outcome as unknown, never as done.
+ * it. Clients that enqueue at once share transactions and syncs; db_group.c.
+ * If that sync fails, the call fails although others may already see the rows:
+ * the caller must treat the outcome as unknown, never as done.
  */
 #ifndef DB_H
 #define DB_H

@@ -31,7 +31,7 @@ prober_run(const struct keeper_task *t)
 	const char *text = t->backend == NULL ? t->why : e.msg;
 	if (usable == -1) {
 		size_t n = 0;
-		while (text[n] != '\0' && n < sizeof(caps.reason) - 1) {
+		while (n < sizeof(caps.reason) - 1 && text[n] != '\0') {
 			caps.reason[n] = text[n] == '\n' ? ' ' : text[n];
 			n++;
 		}

@@ -137,8 +137,10 @@ static void
 on_queue_end(struct warden *w)
 {
 	int status = 0;
-	while (waitpid(w->queue_pid, &status, 0) == -1 && errno == EINTR)
-		continue;
+	pid_t got;
+	do
+		got = waitpid(w->queue_pid, &status, 0);
+	while (got == -1 && errno == EINTR);
 	epoll_ctl(w->epoll, EPOLL_CTL_DEL, w->control, NULL);
 	epoll_ctl(w->epoll, EPOLL_CTL_DEL, w->queue_pidfd, NULL);
 	fd_close(&w->control);

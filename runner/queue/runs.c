@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -256,10 +257,8 @@ say_truncated(struct run *r, struct verr *e)
 {
 	char text[96];
 	int n = snprintf(text, sizeof(text),
-		"[output truncated: kept %llu of %llu bytes]\n",
-		(unsigned long long)r->kept_bytes,
-		(unsigned long long)(r->result.stdout_bytes +
-			r->result.stderr_bytes));
+		"[output truncated: kept %" PRIu64 " of %" PRIu64 " bytes]\n",
+		r->kept_bytes, r->result.stdout_bytes + r->result.stderr_bytes);
 	return chunks_add(
 		&r->log, STREAM_SYSTEM, vtime_mono_ns(), text, (size_t)n, e);
 }

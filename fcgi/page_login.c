@@ -210,7 +210,7 @@ page_link_post(struct exchange *x, struct verr *e)
 		return -1;
 	if (r == 0)
 		return refuse(x, 403,
-			"ask for another: vulcan-admin login-link", e,
+			"ask for another: vulcan-admin login-link NAME", e,
 			"this link was used, is too old, or never was");
 	if (auth_event(x, id, NULL, "login", "link", e) == -1 ||
 		auth_log_in(x, id, e) == -1)

@@ -65,6 +65,7 @@ struct isolate_sandbox {
 	bool ended;
 	bool dead; /* the process is gone and its news were read */
 	int dead_status;
+	bool host_lost; /* the host ended, and its children with it */
 	bool said_exit;
 	int32_t exit_code;
 	bool said_memory;

@@ -49,6 +49,7 @@ isolate_await_death(struct isolate_sandbox *s, int timeout_ms)
 	}
 	/* The host is gone; its children die with it. */
 	s->dead_status = SIGKILL;
+	s->host_lost = true;
 	return 1;
 }
 
@@ -256,9 +257,12 @@ static int
 end_silent(struct isolate_sandbox *s, struct verr *e)
 {
 	finish(s);
-	if (isolate_await_death(s, 100))
-		return 0;
-	return break_off(s, e);
+	if (!isolate_await_death(s, 100))
+		return break_off(s, e);
+	if (s->host_lost)
+		return verr_set(
+			e, VERR_HOST, 0, "the host ended while this ran");
+	return 0;
 }
 
 static int

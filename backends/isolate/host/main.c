@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "ask.h"
@@ -137,6 +138,17 @@ start_engine(bool jit, struct verr *e)
 	return 0;
 }
 
+/* A child takes two descriptors here as long as it lives. */
+static void
+raise_descriptors(void)
+{
+	struct rlimit l;
+	if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
+		l.rlim_cur = l.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &l);
+	}
+}
+
 static int
 prepare(char **argv, struct zygote *z, int64_t *ret_us, struct verr *e)
 {
@@ -161,6 +173,7 @@ main(int argc, char **argv)
 		return 2;
 	}
 	setenv("TZ", "UTC", 1);
+	raise_descriptors();
 	struct zygote z = {.control = ISOLATE_CONTROL_FD};
 	struct verr e;
 	int64_t ready_us;

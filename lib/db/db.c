@@ -121,9 +121,10 @@ ask(sqlite3 *sql, const char *path, const char *text, int64_t *ret,
 	if (rc == SQLITE_ROW)
 		*ret = sqlite3_column_int64(s, 0);
 	sqlite3_finalize(s);
-	if (rc != SQLITE_ROW)
-		return db_fail(sql, rc, path, "reading its header", e);
-	return 0;
+	if (rc == SQLITE_ROW)
+		return 0;
+	db_fail(sql, rc, path, "reading its header", e);
+	return -1;
 }
 
 static int
@@ -216,24 +217,33 @@ prepare(struct db *db, struct verr *e)
 	return 0;
 }
 
-int
-db_open(const char *path, enum db_role role, struct db **ret, struct verr *e)
+static int
+set_up(struct db *db, const char *path, struct verr *e)
 {
-	assert(role >= 0 && role < DB_ROLES);
-	struct db *v_autodb db = calloc(1, sizeof(*db));
-	if (db == NULL)
-		return verr_set(e, VERR_HOST, ENOMEM, "database %s", path);
-	db->role = role;
-	db->pid = getpid();
 	if (db_open_raw(path, &db->sql, e) == -1)
 		return -1;
 	snprintf(db->path, sizeof(db->path), "%s", path);
 	if (check_version(db->sql, path, e) == -1 ||
 		tune(db->sql, path, e) == -1 || sync_folder(path, e) == -1 ||
-		prepare(db, e) == -1 || gate_open(path, &db->gate, e) == -1)
+		prepare(db, e) == -1)
 		return -1;
+	return gate_open(path, &db->gate, e);
+}
+
+int
+db_open(const char *path, enum db_role role, struct db **ret, struct verr *e)
+{
+	assert(role >= 0 && role < DB_ROLES);
+	struct db *db = calloc(1, sizeof(*db));
+	if (db == NULL)
+		return verr_set(e, VERR_HOST, ENOMEM, "database %s", path);
+	db->role = role;
+	db->pid = getpid();
+	if (set_up(db, path, e) == -1) {
+		db_close(db);
+		return -1;
+	}
 	*ret = db;
-	db = NULL;
 	return 0;
 }
 

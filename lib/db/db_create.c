@@ -109,9 +109,10 @@ version_of(sqlite3 *sql, const char *path, int *ret, struct verr *e)
 	if (rc == SQLITE_ROW)
 		*ret = sqlite3_column_int(s, 0);
 	sqlite3_finalize(s);
-	return rc == SQLITE_ROW
-		? 0
-		: db_fail(sql, rc, path, "reading its version", e);
+	if (rc == SQLITE_ROW)
+		return 0;
+	db_fail(sql, rc, path, "reading its version", e);
+	return -1;
 }
 
 /* 1 done, 0 somebody else had done it. */

@@ -65,8 +65,15 @@ put_text(struct packer *p, const char *text)
 	put_bytes(p, text, text != NULL ? strlen(text) : 0);
 }
 
+/* The way back; the bytes stay where they are. */
+struct unpacker {
+	const unsigned char *at;
+	size_t left;
+	bool failed;
+};
+
 static void
-take(struct packer *p, void *data, size_t n)
+take(struct unpacker *p, void *data, size_t n)
 {
 	if (p->failed || n > p->left) {
 		p->failed = true;
@@ -79,7 +86,7 @@ take(struct packer *p, void *data, size_t n)
 }
 
 static const void *
-take_bytes(struct packer *p, size_t *ret_len)
+take_bytes(struct unpacker *p, size_t *ret_len)
 {
 	uint32_t len;
 	take(p, &len, sizeof(len));
@@ -98,22 +105,22 @@ take_bytes(struct packer *p, size_t *ret_len)
 }
 
 static const char *
-take_text(struct packer *p)
+take_text(struct unpacker *p)
 {
 	size_t len;
 	return take_bytes(p, &len);
 }
 
-/* Bytes used, 0 when it does not fit. */
-static uint32_t
-pack(const struct db_submission *s, unsigned char *out, size_t room)
+/* Fills the slot's bytes and length; false: it does not fit. */
+static bool
+pack(const struct db_submission *s, struct slot *out)
 {
-	struct packer p = {.at = out, .left = room};
+	struct packer p = {.at = out->bytes, .left = sizeof(out->bytes)};
 	const char *const texts[] = {s->isolation_requested, s->routing,
 		s->image, s->entrypoint, s->args, s->env, s->input, s->labels,
 		s->network, s->input_hash, s->code_hash, s->idempotency_key};
 	if (s->file_count > FILES_MAX)
-		return 0;
+		return false;
 	put(&p, s, sizeof(*s));
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		put_text(&p, texts[i]);
@@ -126,15 +133,16 @@ pack(const struct db_submission *s, unsigned char *out, size_t room)
 		put(&p, &size, sizeof(size));
 		put_bytes(&p, f->content, f->content != NULL ? size : 0);
 	}
-	return p.failed ? 0 : (uint32_t)(room - p.left);
+	out->len = (uint32_t)(sizeof(out->bytes) - p.left);
+	return !p.failed;
 }
 
 /* The inverse; every pointer of *s is set anew. False: not well-formed. */
 static bool
-unpack(unsigned char *data, size_t len, struct db_submission *s,
+unpack(const unsigned char *data, size_t len, struct db_submission *s,
 	struct db_file files[FILES_MAX])
 {
-	struct packer p = {.at = data, .left = len};
+	struct unpacker p = {.at = data, .left = len};
 	const char **const texts[] = {&s->isolation_requested, &s->routing,
 		&s->image, &s->entrypoint, &s->args, &s->env, &s->input,
 		&s->labels, &s->network, &s->input_hash, &s->code_hash,
@@ -332,8 +340,7 @@ leave_in_slot(struct gate *g, const struct db_submission *s, uint64_t queue_max,
 		slot->owner = getpid();
 		slot->queue_max = queue_max;
 		memcpy(slot->id, id, ULID_TEXT_BYTES);
-		slot->len = pack(s, slot->bytes, sizeof(slot->bytes));
-		bool fits = slot->len > 0;
+		bool fits = pack(s, slot);
 		atomic_store(&f->state[i], fits ? SLOT_READY : SLOT_FREE);
 		return fits ? i : -1;
 	}

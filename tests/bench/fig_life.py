@@ -133,7 +133,7 @@ class Usage:
                 if p.command.endswith(" queue"):
                     kind = "queue"
                 self.of[p.pid, p.birth] = (
-                    kind, p.on_cpu_ns(), p.switches(), p.written_bytes())
+                    kind, p.on_cpu_ns(), p.wakeups(), p.written_bytes())
             except (FileNotFoundError, ProcessLookupError):
                 continue
         with open(vulcan.database, "rb") as f:
@@ -153,21 +153,21 @@ def p24(bench):
         after = Usage(vulcan)
     took = after.at - before.at
     sums = {}
-    for key, (kind, cpu, switches, written) in after.of.items():
+    for key, (kind, cpu, wakeups, written) in after.of.items():
         was = before.of.get(key, (kind, 0, 0, 0))
         have = sums.setdefault(kind, [0, 0.0, 0, 0])
         have[0] += 1
         have[1] += (cpu - was[1]) / 1e9
-        have[2] += switches - was[2]
+        have[2] += wakeups - was[2]
         have[3] += written - was[3]
     share = sum(s[1] for s in sums.values()) / took * 100
     in_all = sum(s[3] for s in sums.values())
     touched = (before.changes, before.files) != (after.changes, after.files)
     waking = max(s[2] / s[0] for s in sums.values()) / took
     note = "; ".join(
-        f"{kind} x{n}: {cpu * 1000:.1f} ms, {switches} switches, "
+        f"{kind} x{n}: {cpu * 1000:.1f} ms, {wakeups} wake-ups, "
         f"{written} bytes"
-        for kind, (n, cpu, switches, written) in sorted(sums.items()))
+        for kind, (n, cpu, wakeups, written) in sorted(sums.items()))
     yield Figure("P24", f"{seconds} s without work", [],
                  f"{share:.4f} % of a processor, {in_all} bytes written, "
                  f"database {'changed' if touched else 'untouched'}, at most "

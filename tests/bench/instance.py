@@ -68,9 +68,9 @@ class Process:
                 return int(line.split()[1])
         return 0
 
-    def switches(self):
-        return (self.status("voluntary_ctxt_switches") +
-                self.status("nonvoluntary_ctxt_switches"))
+    def wakeups(self):
+        """How often it had waited and was woken."""
+        return self.status("voluntary_ctxt_switches")
 
 
 def processes():

@@ -22,7 +22,7 @@
 
 #define RUNS_MAX 10000
 #define UID_FIRST 61200
-#define SLEEPERS 16
+#define SLEEPERS 100
 
 struct figures {
 	double ms[RUNS_MAX];

@@ -64,8 +64,8 @@ fixture_close(struct fixture *f)
 void
 fixture_remove(struct fixture *f)
 {
-	static const char *const suffixes[] = {
-		"", "-wal", "-shm", ".gate", ".new", ".new-journal"};
+	static const char *const suffixes[] = {"", "-wal", "-shm", ".gate",
+		".new", ".new-journal", ".synced", "-wal.synced"};
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		char path[128];
 		snprintf(path, sizeof(path), "%s%s", f->path, suffixes[i]);

@@ -292,20 +292,8 @@ test_i01_power_cut(void **state)
 	}
 }
 
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-	char path[128];
-	snprintf(path, sizeof(path), "%s.synced", f->path);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s-wal.synced", f->path);
-	unlink(path);
-	return fixture_teardown(state);
-}
-
 #define CASE(name) \
-	cmocka_unit_test_setup_teardown(name, fixture_setup, teardown)
+	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int
 main(void)

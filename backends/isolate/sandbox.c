@@ -26,6 +26,7 @@
 /* What a child of V8 needs beside the memory that its program may have. */
 #define FIXED_BYTES (UINT64_C(24) << 20)
 #define COMPILER_BYTES (UINT64_C(128) << 20)
+#define THREADS_MAX 64 /* of compiler and child together */
 #define META_MAX 8192
 
 static struct isolate_sandbox *
@@ -153,6 +154,9 @@ make(struct isolate_backend *b, struct isolate_sandbox *s,
 	if (ask(b, s, slot->uid, e) == -1)
 		return -1;
 	/* The compiler is started while the host is at work. */
+	if (class->runtime == RUNTIME_TYPESCRIPT &&
+		cgroup_limit_pids(&s->group, THREADS_MAX, e) == -1)
+		return -1;
 	if (class->runtime == RUNTIME_TYPESCRIPT &&
 		compile_start(&b->ground, slot->uid, &s->group, &s->job, e) ==
 			-1)

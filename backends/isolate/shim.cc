@@ -1030,11 +1030,10 @@ void
 shim_start(const struct shim_host *h, bool jit)
 {
 	host = h;
-	v8::V8::SetFlagsFromString(
-		"--single-threaded --no-flush-bytecode "
-		"--hard-abort --harmony-import-assertions "
-		"--no-harmony-sharedarraybuffer "
-		"--no-experimental-wasm-threads");
+	v8::V8::SetFlagsFromString("--single-threaded --no-flush-bytecode "
+				   "--hard-abort --harmony-import-assertions "
+				   "--no-harmony-sharedarraybuffer "
+				   "--no-experimental-wasm-threads");
 	if (!jit)
 		v8::V8::SetFlagsFromString("--jitless --no-expose-wasm");
 	platform = v8::platform::NewSingleThreadedDefaultPlatform();

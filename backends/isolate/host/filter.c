@@ -73,7 +73,7 @@ add(scmp_filter_ctx f, int call, enum when when, bool jit)
 		return seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 0);
 	case CHANNEL:
 		return seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 1,
-			SCMP_A0(SCMP_CMP_EQ, CHILD_CHANNEL_FD));
+			SCMP_A0(SCMP_CMP_EQ, CHILD_CHANNEL_FD, 0));
 	case ANONYMOUS:
 		return seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 2,
 			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
@@ -93,7 +93,7 @@ add(scmp_filter_ctx f, int call, enum when when, bool jit)
 			SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_KINDS, MAP_ANONYMOUS));
 	case OWN_LIMITS:
 		return seccomp_rule_add(
-			f, SCMP_ACT_ALLOW, call, 1, SCMP_A0(SCMP_CMP_EQ, 0));
+			f, SCMP_ACT_ALLOW, call, 1, SCMP_A0(SCMP_CMP_EQ, 0, 0));
 	case REFUSED:
 		return seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), call, 0);
 	}

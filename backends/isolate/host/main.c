@@ -129,7 +129,8 @@ start_engine(bool jit, struct verr *e)
 		return -1;
 	shim_start(&program_host, jit);
 	struct shim_text script = {bootstrap_script,
-		(size_t)(bootstrap_script_end - bootstrap_script)};
+		(size_t)((uintptr_t)bootstrap_script_end -
+			(uintptr_t)bootstrap_script)};
 	char why[150];
 	if (add_samples(e) == -1)
 		return -1;

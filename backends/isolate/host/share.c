@@ -19,7 +19,8 @@ touch(uintptr_t from, uintptr_t to, int rights, struct verr *e)
 	if (mprotect(at, to - from, rights | PROT_WRITE) == -1)
 		return verr_set(e, VERR_HOST, errno, "mprotect");
 	volatile char *byte = at;
-	*byte = *byte;
+	char same = *byte;
+	*byte = same;
 	if (mprotect(at, to - from, rights) == -1)
 		return verr_set(e, VERR_HOST, errno, "mprotect");
 	return 0;

@@ -139,6 +139,7 @@ struct queue {
 	int control; /* to the warden */
 	int64_t now_ns;
 	char boot_id[64];
+	unsigned cpus;
 
 	struct bell bell;
 	bool rewatch; /* the bell is a new socket */

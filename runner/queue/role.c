@@ -86,12 +86,14 @@ static int
 put_node(struct queue *q, struct verr *e)
 {
 	struct sysinfo info;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	q->cpus = cpus > 0 ? (unsigned)cpus : 1;
 	if (sysinfo(&info) == -1)
 		return verr_set(e, VERR_HOST, errno, "sysinfo");
 	struct db_node n = {.name = q->conf->node,
 		.boot_id = q->boot_id,
 		.version = VULCAN_VERSION,
-		.cpus = sysconf(_SC_NPROCESSORS_ONLN),
+		.cpus = q->cpus,
 		.memory_mib =
 			(int64_t)((uint64_t)info.totalram * info.mem_unit >>
 				20)};

@@ -6,6 +6,7 @@
 #include "poison.h"
 
 #define STARTS_PER_TURN 2
+#define BUSY_PER_CPU 2 /* runs a processor, from which on it is saturated */
 
 static struct pool_bounds
 bounds(const struct queue *q)
@@ -66,13 +67,14 @@ tend_class(struct queue *q, enum tier t, enum runtime r,
 }
 
 /*
- * Called after the runs of this turn were sent. Work that waits for room goes
- * before sandboxes for work that may come.
+ * Called after the runs of this turn were sent. Work that is there, waiting
+ * for room or for a processor, goes before sandboxes for work that may come.
  */
 void
 warm_tend(struct queue *q)
 {
-	if (q->backlog || q->draining)
+	if (q->backlog || q->draining ||
+		seats_count(q, SEAT_BUSY) >= BUSY_PER_CPU * q->cpus)
 		return;
 	struct pool_bounds b = bounds(q);
 	for (int t = 0; t < TIER_COUNT; t++) {

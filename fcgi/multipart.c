@@ -394,7 +394,6 @@ body_bytes(struct multipart *m, const char *p, size_t n, size_t *ret,
 			i = cr != NULL ? (size_t)(cr - p) : n;
 			if (data_out(m, p + start, i - start, e) == -1)
 				return -1;
-			start = i;
 			if (cr == NULL)
 				break;
 		}

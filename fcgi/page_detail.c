@@ -29,7 +29,6 @@ struct detail {
 	int64_t after;
 	int64_t last_seq;
 	size_t chunks, bytes;
-	double phases_ms;
 	cJSON *list;
 };
 

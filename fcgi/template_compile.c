@@ -445,7 +445,8 @@ next_tag(struct compile *c, const struct scan *s, struct tag *ret)
 	const char *open = find(s, s->at, s->open);
 	if (open == NULL)
 		return 0;
-	*ret = (struct tag){.kind = 'v', .start = (size_t)(open - s->text)};
+	*ret = (struct tag){
+		.kind = 'v', .text = "", .start = (size_t)(open - s->text)};
 	size_t p = ret->start + strlen(s->open);
 	char closer[DELIMITER_BYTES + 2];
 	snprintf(closer, sizeof(closer), "%s", s->close);

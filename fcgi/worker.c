@@ -210,6 +210,7 @@ accept_loop(struct tools *t, FCGX_Request *r, struct verr *e)
 		finish_request(r, whole);
 		arena_reset(&arena);
 	}
+	worker_arena = NULL;
 	return 0;
 }
 

@@ -89,6 +89,7 @@ fd_send(int sock, const void *data, size_t n, const int *fds, size_t count,
 		m.msg_control = control.room;
 		m.msg_controllen = CMSG_SPACE(sizeof(int) * count);
 		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		assert(c != NULL);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
 		c->cmsg_len = CMSG_LEN(sizeof(int) * count);

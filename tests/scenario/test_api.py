@@ -51,7 +51,7 @@ class TestRoutes(VulcanCase):
 
     def test_unknown(self):
         for path in ("/v1", "/v1/", "/v2/workloads", "/v1/workloads/",
-                     "/v1//workloads", "/V1/workloads", f"/v1/workloads/x",
+                     "/v1//workloads", "/V1/workloads", "/v1/workloads/x",
                      f"/v1/workloads/{NOBODY.lower()}",
                      f"/v1/workloads/{NOBODY}x", "/v1/nope", "/nope",
                      f"/v1/workloads/{NOBODY}/nope", "/healthz/",

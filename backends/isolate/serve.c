@@ -269,7 +269,7 @@ static int
 serve_program(struct isolate_sandbox *s, int cancel_fd, struct verr *e)
 {
 	while (!s->ended) {
-		int64_t ns;
+		int64_t ns = 0;
 		if (check_limits(s, &ns, e) == -1)
 			return -1;
 		if (s->ended)
@@ -332,7 +332,7 @@ serve_compiler(struct isolate_sandbox *s, int cancel_fd, struct verr *e)
 {
 	while (s->job != NULL && !s->ended) {
 		struct compile_job *job = s->job;
-		int64_t ns;
+		int64_t ns = 0;
 		s->started_ns = job->began_ns;
 		if (check_time(s, job->began_ns, job->cpu_clock, 2, &ns, e) ==
 			-1)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "driver.h"
+#include "json_check.h"
 #include "poison.h"
 #include "vtime.h"
 
@@ -110,9 +111,8 @@ int
 backend_tend(struct backend *b, struct verr *e)
 {
 	const struct driver *d = driver_of(b);
-	if (d->tend != NULL && d->tend(b, e) == -1)
-		return fail(d, "tend", e);
-	return 0;
+	int r = d->tend != NULL ? d->tend(b, e) : 0;
+	return r == -1 ? fail(d, "tend", e) : r;
 }
 
 int
@@ -205,6 +205,27 @@ backend_kill(struct sandbox *sb, enum reason reason, struct verr *e)
 	return 0;
 }
 
+/*
+ * The result goes into records as it came, so a guest that broke out of its
+ * engine must not be able to say anything there but a value.
+ */
+static int
+refuse_false_output(struct run_left *left, struct verr *e)
+{
+	if (left->output.len == 0 ||
+		json_check(left->output.data, left->output.len))
+		return 0;
+	buf_reset(&left->output);
+	struct run_result *r = &left->result;
+	if (r->reason != REASON_NONE)
+		return 0;
+	r->reason = REASON_EXIT;
+	r->exited = true;
+	r->exit_code = 1;
+	buf_reset(&left->error);
+	return buf_adds(&left->error, "The program's result is not JSON", e);
+}
+
 int
 backend_collect(struct sandbox *sb, struct run_left *left, struct verr *e)
 {
@@ -218,7 +239,7 @@ backend_collect(struct sandbox *sb, struct run_left *left, struct verr *e)
 	r->phase_seen[PHASE_CREATE] = sb->warmth == WARMTH_COLD;
 	if (sb->warmth == WARMTH_COLD)
 		r->phase_ns[PHASE_CREATE] = (uint64_t)sb->created_ns;
-	if (d->collect(sb, left, e) == -1)
+	if (d->collect(sb, left, e) == -1 || refuse_false_output(left, e) == -1)
 		return fail(d, "collect", e);
 	r->phase_seen[PHASE_COLLECT] = true;
 	r->phase_ns[PHASE_COLLECT] = (uint64_t)(vtime_mono_ns() - begin);

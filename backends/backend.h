@@ -103,7 +103,8 @@ void backend_close(struct backend *);
 
 /*
  * A descriptor that becomes readable when the host processes need care
- * (ended, to be renewed), or -1; backend_tend gives that care.
+ * (ended, to be renewed), or -1; backend_tend gives that care: 1 one of them
+ * was lost, and every sandbox that it had made with it, 0 nothing was, -1.
  */
 int backend_fd(const struct backend *);
 int backend_tend(struct backend *, struct verr *);

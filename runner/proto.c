@@ -21,7 +21,7 @@ static const struct rule rules[] = {
 	[PROTO_KILL] = {1, 0},
 	[PROTO_READY] = {1, 0},
 	[PROTO_FREE] = {0, 0},
-	[PROTO_TENDED] = {0, 0},
+	[PROTO_LOST] = {0, 0},
 };
 _Static_assert(sizeof(rules) / sizeof(rules[0]) == PROTO_VERBS,
 	"a rule for every verb");

@@ -28,7 +28,7 @@ enum proto_verb {
 
 	/* Warden to queue. */
 	PROTO_FREE, /* slot is proven empty and may be used again */
-	PROTO_TENDED, /* a tier's host processes were replaced */
+	PROTO_LOST, /* a tier's host ended, and the sandboxes it had made */
 	PROTO_VERBS
 };
 

@@ -196,29 +196,42 @@ begin_renewal(struct isolate_backend *b, struct verr *e)
 	return 0;
 }
 
+/* Reaps a host that has ended: 1 it was lost, 0 it had done its work. */
+static int
+reap(const struct isolate_backend *b, struct isolate_host *h)
+{
+	int status = 0;
+	pid_t got = waitpid(h->pid, &status, WNOHANG);
+	forget(b, h);
+	return got > 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0);
+}
+
 /*
  * The host of now has ended. A new one takes its place before it is ready:
  * asks wait in its socket, so a crash costs others a moment and not their run.
+ * 1 when sandboxes were lost with it.
  */
 static int
 replace_dead(struct isolate_backend *b, const char *why, struct verr *e)
 {
 	bool was_ready = b->now.ready;
-	waitpid(b->now.pid, NULL, WNOHANG);
-	forget(b, &b->now);
+	(void)reap(b, &b->now);
 	if (b->next.pid != -1) {
 		b->now = b->next;
 		b->next = no_host;
-		return 0;
+		return 1;
 	}
 	if (!was_ready)
 		return fail_for_now(b, why, e);
 	struct verr start;
+	int r;
 	if (spawn(b, &b->now, &start) == -1) {
 		end(b, &b->now);
-		return fail_for_now(b, start.msg, e);
+		r = fail_for_now(b, start.msg, e);
+	} else {
+		r = age_timer(b, e);
 	}
-	return age_timer(b, e);
+	return r == -1 ? -1 : 1;
 }
 
 static int
@@ -277,15 +290,12 @@ tend_death(struct isolate_backend *b, int fd, struct verr *e)
 		return replace_dead(b, why, e);
 	}
 	if (fd == b->next.pidfd) {
-		waitpid(b->next.pid, NULL, WNOHANG);
-		forget(b, &b->next);
+		(void)reap(b, &b->next);
 		return 0;
 	}
 	for (size_t i = 0; i < ISOLATE_OLD_MAX; i++)
-		if (fd == b->old[i].pidfd) {
-			waitpid(b->old[i].pid, NULL, WNOHANG);
-			forget(b, &b->old[i]);
-		}
+		if (fd == b->old[i].pidfd)
+			return reap(b, &b->old[i]);
 	return 0;
 }
 
@@ -294,6 +304,7 @@ isolate_hosts_tend(struct isolate_backend *b, struct verr *e)
 {
 	struct epoll_event ev[8];
 	int n = epoll_wait(b->epoll, ev, 8, 0);
+	int lost = 0;
 	for (int i = 0; i < n; i++) {
 		int fd = ev[i].data.fd;
 		int r;
@@ -307,8 +318,9 @@ isolate_hosts_tend(struct isolate_backend *b, struct verr *e)
 			r = tend_death(b, fd, e);
 		if (r == -1)
 			return -1;
+		lost |= r;
 	}
-	return 0;
+	return lost;
 }
 
 /* Until the first host is ready or has failed; the caller tells by failure. */

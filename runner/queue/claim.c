@@ -145,11 +145,14 @@ new_token(char out[DB_TOKEN_BYTES], struct verr *e)
 	return 0;
 }
 
-/* A warm seat, or a free one; a warm one of another class makes room. */
+/*
+ * A warm seat, or a free one; a warm one of no use makes room. What failed
+ * before gets a new sandbox: those that wait may all have died with their host.
+ */
 static int
-find_seat(struct queue *q, enum tier t, enum runtime runtime)
+find_seat(struct queue *q, enum tier t, enum runtime runtime, bool again)
 {
-	int slot = seats_find_warm(q, t, runtime);
+	int slot = again ? -1 : seats_find_warm(q, t, runtime);
 	if (slot == -1)
 		slot = seats_find_free(q);
 	if (slot != -1)
@@ -220,7 +223,8 @@ claim_tier(struct queue *q, struct lines *l, enum tier t, struct verr *e)
 		struct line *line = &l->of[i];
 		int slot = left == 0
 			? -1
-			: find_seat(q, t, line->heads[line->next].runtime);
+			: find_seat(q, t, line->heads[line->next].runtime,
+				  line->heads[line->next].attempt > 0);
 		if (slot == -1) {
 			q->backlog = true;
 			return 0;

@@ -252,6 +252,8 @@ void claim_count(
 void warm_tend(struct queue *);
 void warm_shrink(struct queue *);
 unsigned warm_count(const struct queue *, enum tier);
+/* What waits of this tier is dead: lets go of it. */
+void warm_lost(struct queue *, enum tier);
 
 /* cancel.c: ends that were asked for. */
 void cancel_id(struct queue *, const char *id);

@@ -160,8 +160,10 @@ on_control(struct queue *q)
 	int got = proto_recv(q->control, 0, q->seat_count, &m, &fd, &e);
 	if (got == 1 && m.verb == PROTO_FREE)
 		seat_freed(q, m.slot);
-	if (got == 1 && m.verb == PROTO_TENDED)
+	if (got == 1 && m.verb == PROTO_LOST) {
 		q->stats.value[STAT_HOST_RESTARTS]++;
+		warm_lost(q, m.tier);
+	}
 	if (got == 1)
 		return;
 	if (got == -1)

@@ -413,6 +413,7 @@ write_end(struct queue *q, struct run *r, struct verr *e)
 		.result = r->has_result ? &r->result : NULL,
 		.cancelled = r->cancelled,
 		.started = r->started,
+		.warm = r->warm,
 		.attempt = (uint64_t)r->attempt,
 		.attempts_max = q->conf->attempts_max};
 	struct settle s = settle_decide(&facts);

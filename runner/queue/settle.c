@@ -37,9 +37,12 @@ settle_decide(const struct settle_facts *f)
 	/*
 	 * Only what never reached its code is tried again: a second run of
 	 * code that did run would be a surprise to whoever sees its output.
+	 * A sandbox that died as it waited says nothing about the workload,
+	 * so there is always one more attempt, and that in a new sandbox.
 	 */
+	uint64_t last = f->attempts_max + (f->warm && f->attempt == 1);
 	if (f->result == NULL && !f->cancelled && !f->started &&
-		f->attempt < f->attempts_max)
+		f->attempt < last)
 		return (struct settle){.give_back = true,
 			.status = STATUS_PENDING,
 			.reason = REASON_PLATFORM};

@@ -8,6 +8,7 @@ struct settle_facts {
 	const struct run_result *result; /* NULL: Vulcan failed */
 	bool cancelled; /* its end was asked for */
 	bool started; /* guest code may have run */
+	bool warm; /* its sandbox had waited for it */
 	uint64_t attempt, attempts_max;
 };
 

@@ -45,6 +45,18 @@ warm_count(const struct queue *q, enum tier t)
 	return n;
 }
 
+void
+warm_lost(struct queue *q, enum tier t)
+{
+	for (unsigned i = 0; i < q->seat_count; i++) {
+		const struct seat *s = &q->seats[i];
+		if (s->state != SEAT_WARM || s->run != NULL || s->tier != t)
+			continue;
+		q->stats.value[STAT_WARM_LOST]++;
+		seat_dismiss(q, i);
+	}
+}
+
 static void
 tend_class(struct queue *q, enum tier t, enum runtime r,
 	const struct pool_bounds *b)

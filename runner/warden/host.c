@@ -127,10 +127,15 @@ host_tend(struct warden *w, enum tier t)
 	struct verr e;
 	/* Copies in keepers would keep a closed descriptor watched. */
 	epoll_ctl(w->epoll, EPOLL_CTL_DEL, backend_fd(w->backends[t]), NULL);
-	if (backend_tend(w->backends[t], &e) == -1)
+	int lost = backend_tend(w->backends[t], &e);
+	if (lost == -1)
 		log_verr(&e, "host processes of tier %s", tier_text(t));
 	watch_backend(w, t);
-	struct proto_message m = {.verb = PROTO_TENDED, .tier = t};
+	if (lost != 1)
+		return;
+	log_warn("a host process of tier %s ended; another takes its place",
+		tier_text(t));
+	struct proto_message m = {.verb = PROTO_LOST, .tier = t};
 	if (w->control != -1 && proto_send(w->control, &m, -1, &e) == -1)
 		log_verr(&e, "telling the queue");
 }

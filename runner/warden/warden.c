@@ -207,7 +207,7 @@ obey(struct warden *w, const struct proto_message *m, int channel)
 		break;
 	case PROTO_NONE:
 	case PROTO_FREE:
-	case PROTO_TENDED:
+	case PROTO_LOST:
 	case PROTO_VERBS:
 		break;
 	}

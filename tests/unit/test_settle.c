@@ -69,6 +69,19 @@ settles(void **state)
 	}
 }
 
+static void
+forgives_a_dead_warm_sandbox_once(void **state)
+{
+	(void)state;
+	struct settle_facts f = {.warm = true, .attempt = 1, .attempts_max = 1};
+	assert_true(settle_decide(&f).give_back);
+	f.attempt = 2;
+	assert_false(settle_decide(&f).give_back);
+	f = (struct settle_facts){
+		.warm = true, .started = true, .attempt = 1, .attempts_max = 3};
+	assert_false(settle_decide(&f).give_back);
+}
+
 #define LIMITS \
 	"\"limits\":{\"wall_ms\":1000,\"cpu_ms\":1000,\"memory_mib\":64," \
 	"\"vcpus\":1,\"processes\":8,\"disk_mib\":1,\"output_bytes\":100}"
@@ -161,6 +174,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(settles),
+		cmocka_unit_test(forgives_a_dead_warm_sandbox_once),
 		cmocka_unit_test(takes_a_job),
 		cmocka_unit_test(refuses_jobs),
 	};

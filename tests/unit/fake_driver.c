@@ -8,6 +8,7 @@
 
 char fake_calls[256];
 const char *fake_failure;
+const char *fake_output;
 int fake_wait = 1;
 
 void
@@ -15,6 +16,7 @@ fake_driver_reset(void)
 {
 	fake_calls[0] = '\0';
 	fake_failure = NULL;
+	fake_output = NULL;
 	fake_wait = 1;
 }
 
@@ -107,6 +109,9 @@ fake_collect(struct sandbox *sb, struct run_left *left, struct verr *e)
 {
 	(void)sb;
 	left->result.exited = true;
+	if (fake_output != NULL &&
+		buf_adds(&left->output, fake_output, e) == -1)
+		return -1;
 	return step("collect", e);
 }
 

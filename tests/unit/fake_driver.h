@@ -13,6 +13,9 @@ extern const char *fake_failure;
 /* What wait answers. */
 extern int fake_wait;
 
+/* What the guest says its result is; NULL: nothing. */
+extern const char *fake_output;
+
 void fake_driver_reset(void);
 extern const struct driver fake_driver;
 

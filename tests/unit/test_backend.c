@@ -70,6 +70,43 @@ test_whole_life(void **state)
 		fake_calls, "open create start wait collect destroy close");
 }
 
+/* A guest that broke out could forge fields of its record with its result. */
+static void
+test_result_must_be_json(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *said;
+		bool kept;
+	} rows[] = {
+		{"{\"a\":[1]}", true},
+		{"1,\"status\":\"completed\"", false},
+		{"{\"a\":", false},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct backend *b = open_fake();
+		struct sandbox *sb = create(b);
+		int starts = 0;
+		const struct run_sink sink = {
+			.ctx = &starts, .started = started};
+		struct run_left left;
+		run_left_init(&left);
+		struct verr e;
+		fake_output = rows[i].said;
+		assert_int_equal(
+			backend_start(sb, &spec, WARMTH_COLD, &sink, &e), 0);
+		assert_int_equal(backend_wait(sb, -1, &e), 1);
+		assert_int_equal(backend_collect(sb, &left, &e), 0);
+		assert_string_equal(buf_text(&left.output),
+			rows[i].kept ? rows[i].said : "");
+		assert_int_equal(left.result.reason,
+			rows[i].kept ? REASON_NONE : REASON_EXIT);
+		backend_destroy(sb);
+		backend_close(b);
+		run_left_done(&left);
+	}
+}
+
 /* Every call that is out of order is refused and never reaches the driver. */
 static void
 test_order(void **state)
@@ -175,6 +212,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole_life),
+		cmocka_unit_test(test_result_must_be_json),
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_errors_are_named),
 		cmocka_unit_test(test_unknown_tier),

@@ -278,6 +278,7 @@ class TestI11Injection(VulcanCase):
 
     def test_i11_filters(self):
         _, api = self.v.user()
+        self.users += 1
         api.run("console.log(1)")
         total = api.get("/v1/workloads").json()["total"]
         for name in self.FILTERS:

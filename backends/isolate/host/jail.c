@@ -68,11 +68,15 @@ jail_enter(struct verr *e)
 {
 	if (proc_die_with_parent(e) == -1)
 		return -1;
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-		    CLONE_NEWCGROUP) == -1)
+	/*
+	 * No cgroup namespace: where cgroup2 is mounted with nsdelegate, as
+	 * systemd does, children could not be born outside of its root, and
+	 * they see neither /proc nor a cgroup file anyway. The name of the
+	 * host stays: the filter of a child has no uname.
+	 */
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) ==
+		-1)
 		return verr_set(e, VERR_HOST, errno, "new namespaces");
-	if (sethostname("vulcan", 6) == -1)
-		return verr_set(e, VERR_HOST, errno, "sethostname");
 	if (empty_root(e) == -1)
 		return -1;
 	umask(077);

@@ -2,7 +2,7 @@
  * vulcan-isolate: the host of the isolate tier, a zygote with V8 inside.
  *
  * User: root, started by the isolate driver in the warden and by nobody else.
- * First it locks itself up: mount, network, ipc, uts and cgroup namespaces, an
+ * First it locks itself up: mount, network, ipc and uts namespaces, an
  * empty read-only root, the four capabilities that it needs to make children
  * of other users. Then it starts V8, makes an isolate with its context and
  * evaluates the bootstrap script, all on one thread. For each ask it forks a

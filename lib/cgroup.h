@@ -25,7 +25,8 @@ enum cgroup_controller {
  */
 struct cgroup_tree {
 	int version; /* 0: no control groups at all */
-	int dir[CGROUP_CONTROLLERS]; /* version 2: the same one thrice */
+	int group; /* version 2: the directory, controllers or none */
+	int dir[CGROUP_CONTROLLERS]; /* version 2: the same one again */
 	char name[CGROUP_NAME_BYTES];
 };
 
@@ -46,15 +47,21 @@ const char *cgroup_missing(const struct cgroup_tree *, char room[64]);
  */
 struct cgroup {
 	int version;
+	int group;
 	int dir[CGROUP_CONTROLLERS];
 	int memory_max;
 	int memory_peak;
 	int memory_events;
+	int cpu_max;
 	uint64_t oom_kills; /* of earlier runs in this slot */
 };
 
 void cgroup_init(struct cgroup *);
-/* Makes the slot's group, or takes the one that is there and resets it. */
+/*
+ * Makes the slot's group, or takes the one that is there and resets it. Where
+ * the kernel cannot forget a peak (version 2 before Linux 6.12) an empty group
+ * is made anew; the peak of one that is not empty is not counted.
+ */
 int cgroup_open(const struct cgroup_tree *, const char *slot, struct cgroup *,
 	struct verr *);
 void cgroup_done(struct cgroup *);
@@ -68,7 +75,12 @@ void cgroup_done(struct cgroup *);
 int cgroup_entry(
 	const struct cgroup *, int *ret_fds, size_t max, struct verr *);
 
-/* Limits; without the controller they do nothing. */
+/*
+ * Limits; without the controller they do nothing. That of processors counts
+ * for who is in the group of the cpu controller; in version 1 cgroup_entry
+ * gives its file as the third. pids is for root, the others for anybody who
+ * has the group open.
+ */
 int cgroup_limit_memory(const struct cgroup *, uint64_t bytes, struct verr *);
 int cgroup_limit_pids(const struct cgroup *, uint64_t count, struct verr *);
 int cgroup_limit_cpus(const struct cgroup *, uint64_t cpus, struct verr *);
@@ -79,7 +91,10 @@ int cgroup_memory_peak(const struct cgroup *, uint64_t *ret_bytes);
 /* Whether the kernel has killed in this group since cgroup_open. */
 bool cgroup_oom_killed(const struct cgroup *);
 
-/* Kills what is left in the slot's group of all hierarchies. */
+/*
+ * Kills what is left in the slot's group of all hierarchies. 0: it is empty;
+ * -1 with EBUSY: the killed are still dying, ask again in some milliseconds.
+ */
 int cgroup_kill(const struct cgroup_tree *, const char *slot, struct verr *);
 
 #define v_autocgroup __attribute__((cleanup(cgroup_done)))

@@ -1,7 +1,9 @@
 /* The isolate tier's limits, its compiler, and its host's troubles. */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -497,6 +500,87 @@ test_jitless(void **state)
 	backend = usual;
 }
 
+static int
+use_version_2(void)
+{
+	if (unshare(CLONE_NEWNS) == -1 ||
+		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == -1)
+		return -1;
+	/*
+	 * Moved, not mounted again: the options of a new mount would be those
+	 * of the machine.
+	 */
+	int v_autoclose v2 =
+		open_tree(AT_FDCWD, "/sys/fs/cgroup/unified", OPEN_TREE_CLONE);
+	while (v2 != -1 && umount2("/sys/fs/cgroup", MNT_DETACH) == 0)
+		;
+	return move_mount(
+		v2, "", AT_FDCWD, "/sys/fs/cgroup", MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+/* Both processes of the sandbox were born in the slot's group. */
+static void
+expect_group(pid_t pid, const char *name)
+{
+	char path[64];
+	struct buf v_autobuf text = BUF(65536);
+	struct verr e;
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", pid);
+	assert_int_equal(fd_read_file(AT_FDCWD, path, &text, &e), 0);
+	expect_line(text.data, "0::/vulcan-");
+	expect_line(text.data, name);
+}
+
+static void
+run_on_version_2(void)
+{
+	struct backend *b = tier_open(NULL);
+	assert_int_equal(((struct isolate_backend *)b)->tree.version, 2);
+	static const struct program p = {
+		.name = "version 2", .files = TS_FILES, .input = "{\"a\":1}"};
+	struct outcome o;
+	tier_run(b, &p, 5, &o);
+	assert_string_equal(buf_text(&o.left.output), "2");
+	outcome_done(&o);
+	struct sandbox *sb = tier_create(b, RUNTIME_TYPESCRIPT, 5);
+	const struct isolate_sandbox *s = (struct isolate_sandbox *)sb;
+	expect_group(s->pid, "/slot-5\n");
+	expect_group(s->job->pid, "/slot-5\n");
+	const struct sandbox_slot slot = {5, 61205, "slot-5"};
+	struct verr e;
+	int64_t give_up = vtime_mono_ns() + 5000 * VTIME_NS_PER_MS;
+	while (backend_sweep(b, &slot, &e) == -1) {
+		assert_int_equal(e.sys, EBUSY);
+		assert_true(vtime_mono_ns() < give_up);
+		poll(NULL, 0, 1);
+	}
+	backend_destroy(sb);
+	tier_close(b);
+}
+
+/* Debian 12 as it is installed: version 2 is all that is mounted. */
+static void
+test_version_2(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	pid_t pid = fork();
+	if (pid == 0) {
+		if (use_version_2() == -1)
+			_exit(77);
+		run_on_version_2();
+		_exit(0);
+	}
+	int status;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		print_message("skipped: no cgroup2 beside version 1\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
+}
+
 static void
 no_such_host(struct conf *c)
 {
@@ -550,6 +634,7 @@ main(void)
 		cmocka_unit_test(test_host_crash),
 		cmocka_unit_test(test_renewal),
 		cmocka_unit_test(test_jitless),
+		cmocka_unit_test(test_version_2),
 		cmocka_unit_test(test_absent),
 	};
 	return cmocka_run_group_tests(tests, open_backend, close_backend);

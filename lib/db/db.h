@@ -428,10 +428,10 @@ struct db_poll {
 };
 int db_poll(struct db *, struct db_poll *ret, struct verr *);
 
-/* Users who have pending work on a tier, in order of id. */
+/* Users above an id who have pending work on a tier, in order of id. */
 typedef int db_id_cb(void *, int64_t user_id, struct verr *);
-int db_pending_users(
-	struct db *, enum tier, db_id_cb *, void *arg, struct verr *);
+int db_pending_users(struct db *, enum tier, int64_t above, db_id_cb *,
+	void *arg, struct verr *);
 
 /* The head of one user's line on a tier: priority, then age. */
 struct db_pending {

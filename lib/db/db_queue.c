@@ -30,11 +30,12 @@ db_poll(struct db *db, struct db_poll *ret, struct verr *e)
 }
 
 int
-db_pending_users(
-	struct db *db, enum tier tier, db_id_cb *cb, void *arg, struct verr *e)
+db_pending_users(struct db *db, enum tier tier, int64_t above, db_id_cb *cb,
+	void *arg, struct verr *e)
 {
 	struct query v_autoquery q = query_start(db, SQL_PENDING_USERS);
 	bind_text(&q, 1, tier_text(tier));
+	bind_i64(&q, 2, above);
 	int r = 0;
 	while (r == 0 && (r = query_step(&q, e)) == 1)
 		r = cb(arg, col_i64(&q, 0), e);

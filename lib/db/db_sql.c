@@ -278,6 +278,7 @@ const struct sql_statement sql_statements[] = {
 		 " SELECT min(user_id) FROM workloads INDEXED BY "
 		 "workloads_pending"
 		 "   WHERE status = 'pending' AND isolation = ?1"
+		 "   AND user_id > ?2"
 		 " UNION ALL SELECT (SELECT min(user_id) FROM workloads "
 		 "INDEXED BY workloads_pending"
 		 "   WHERE status = 'pending' AND isolation = ?1"

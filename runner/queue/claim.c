@@ -29,6 +29,7 @@ struct lines {
 	struct fair_user users[USERS_MAX];
 	struct line of[USERS_MAX];
 	size_t count;
+	int64_t last; /* users above this id are not looked at now */
 	bool more; /* there are users or heads beyond these */
 };
 
@@ -81,13 +82,40 @@ on_user(void *arg, int64_t user_id, struct verr *e)
 {
 	struct lines *l = arg;
 	(void)e;
+	if (user_id > l->last)
+		return 1;
+	unsigned running = running_of(l->q, user_id);
+	if (running >= l->q->conf->running_user_max) {
+		l->q->capped = true;
+		return 0;
+	}
 	if (l->count == USERS_MAX) {
 		l->more = true;
 		return 1;
 	}
 	l->of[l->count] = (struct line){.count = 0};
-	l->users[l->count++] = (struct fair_user){
-		.user_id = user_id, .running = running_of(l->q, user_id)};
+	l->users[l->count++] =
+		(struct fair_user){.user_id = user_id, .running = running};
+	return 0;
+}
+
+/*
+ * Users who may start one more. Where there are more of them than one turn
+ * looks at, the next turn begins behind the last of this one.
+ */
+static int
+look_at_users(struct lines *l, enum tier t, struct verr *e)
+{
+	int64_t *past = &l->q->tiers[t].users_past;
+	l->count = 0;
+	l->last = INT64_MAX;
+	if (db_pending_users(l->q->db, t, *past, on_user, l, e) == -1)
+		return -1;
+	l->last = *past;
+	if (*past > 0 && l->count < USERS_MAX &&
+		db_pending_users(l->q->db, t, 0, on_user, l, e) == -1)
+		return -1;
+	*past = l->count == USERS_MAX ? l->users[USERS_MAX - 1].user_id : 0;
 	return 0;
 }
 
@@ -118,8 +146,7 @@ show_head(struct lines *l, size_t i)
 static int
 look_at(struct lines *l, enum tier t, unsigned limit, struct verr *e)
 {
-	l->count = 0;
-	if (db_pending_users(l->q->db, t, on_user, l, e) == -1)
+	if (look_at_users(l, t, e) == -1)
 		return -1;
 	if (limit > HEADS_MAX)
 		limit = HEADS_MAX;
@@ -155,7 +182,7 @@ find_seat(struct queue *q, enum tier t, enum runtime runtime, bool again)
 	int slot = again ? -1 : seats_find_warm(q, t, runtime);
 	if (slot == -1)
 		slot = seats_find_free(q);
-	if (slot != -1)
+	if (slot != -1 || seats_count(q, SEAT_ENDING) > 0)
 		return slot;
 	for (unsigned i = 0; i < q->seat_count; i++)
 		if (q->seats[i].state == SEAT_WARM && q->seats[i].run == NULL) {
@@ -205,6 +232,15 @@ claim_into(struct queue *q, int slot, const struct line *l, enum tier t,
 	return got;
 }
 
+static bool
+any_left(const struct lines *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (l->users[i].head[0] != '\0')
+			return true;
+	return false;
+}
+
 static int
 claim_tier(struct queue *q, struct lines *l, enum tier t, struct verr *e)
 {
@@ -218,8 +254,10 @@ claim_tier(struct queue *q, struct lines *l, enum tier t, struct verr *e)
 	for (;;) {
 		int i = fair_pick(l->users, l->count,
 			(unsigned)q->conf->running_user_max);
-		if (i == -1)
+		if (i == -1) {
+			q->capped |= any_left(l);
 			return 0;
+		}
 		struct line *line = &l->of[i];
 		int slot = left == 0
 			? -1
@@ -254,25 +292,47 @@ claim_all(struct queue *q, struct verr *e)
 	static struct lines l;
 	l.q = q;
 	l.more = false;
-	q->backlog = false;
+	q->backlog = q->capped = q->held = false;
 	FAIL_POINT("claim.before");
 	for (int t = 0; t < TIER_COUNT; t++) {
+		q->held |= q->tiers[t].hold_until_ns > q->now_ns;
 		if (!is_open(q, (enum tier)t))
 			continue;
 		if (claim_tier(q, &l, (enum tier)t, e) == -1)
 			return -1;
 	}
-	bool held = false;
-	for (int t = 0; t < TIER_COUNT; t++)
-		held |= q->tiers[t].hold_until_ns > q->now_ns;
-	q->look = l.more || q->backlog || held;
+	q->look = l.more;
 	return 0;
+}
+
+void
+claim_again(struct queue *q)
+{
+	q->look |= q->backlog || q->capped;
+}
+
+void
+claim_check_holds(struct queue *q)
+{
+	for (int t = 0; t < TIER_COUNT; t++) {
+		int64_t *until = &q->tiers[t].hold_until_ns;
+		if (*until == 0 || *until > q->now_ns)
+			continue;
+		*until = 0;
+		q->look |= q->held;
+	}
 }
 
 bool
 claim_is_possible(const struct queue *q)
 {
-	for (int t = 0; t < TIER_COUNT; t++)
+	bool seat = false;
+	for (unsigned i = 0; i < q->seat_count && !seat; i++) {
+		const struct seat *s = &q->seats[i];
+		seat = s->run == NULL &&
+			(s->state == SEAT_FREE || s->state == SEAT_WARM);
+	}
+	for (int t = 0; t < TIER_COUNT && seat; t++)
 		if (is_open(q, (enum tier)t) && room(q, (enum tier)t) > 0)
 			return true;
 	return false;

@@ -110,6 +110,7 @@ struct tier_state {
 	unsigned warm_shown;
 	unsigned failures; /* of Vulcan, in a row */
 	int64_t hold_until_ns; /* no claims before, after failures */
+	int64_t users_past; /* the next claims begin behind this user */
 };
 
 /* How long keepers took to end after their results. */
@@ -155,6 +156,8 @@ struct queue {
 	bool look; /* there may be pending work */
 	bool look_cancel; /* there may be ends asked for */
 	bool backlog; /* pending work was left for want of room */
+	bool capped; /* or because its users run as much as they may */
+	bool held; /* or because a tier is on hold */
 	int64_t poll_due_ns;
 	int64_t probe_due_ns;
 	int64_t beat_due_ns;
@@ -243,6 +246,10 @@ void run_announce(struct queue *, struct run *);
 /* claim.c: who goes next. */
 int claim_all(struct queue *, struct verr *);
 bool claim_is_possible(const struct queue *);
+/* A run or a slot has ended: what was left may go now. */
+void claim_again(struct queue *);
+/* Lets the tiers go whose hold is over. */
+void claim_check_holds(struct queue *);
 void claim_undo(struct queue *);
 void claim_send(struct queue *);
 void claim_count(

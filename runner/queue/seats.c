@@ -232,6 +232,7 @@ on_ready(struct queue *q, struct seat *s)
 	}
 	s->state = SEAT_WARM;
 	s->deadline_ns = 0;
+	claim_again(q);
 }
 
 static int
@@ -366,8 +367,10 @@ seat_settle(struct queue *q, unsigned slot)
 	struct seat *s = &q->seats[slot];
 	if (s->freed && s->fd == -1 && s->run != NULL && !s->run->ended)
 		run_fail(q, s->run, &s->run->platform);
-	if (s->freed && s->run == NULL && s->fd == -1)
-		*s = (struct seat){.fd = -1};
+	if (!s->freed || s->run != NULL || s->fd != -1)
+		return;
+	*s = (struct seat){.fd = -1};
+	claim_again(q);
 }
 
 void

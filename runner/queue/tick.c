@@ -128,6 +128,7 @@ drop_lost(struct queue *q, unsigned slot)
 		log_verr(&e, "noting it");
 	run_free(s->run);
 	s->run = NULL;
+	claim_again(q);
 	if (s->state != SEAT_ENDING) {
 		s->state = SEAT_ENDING;
 		seat_kill(q, slot);
@@ -150,6 +151,7 @@ announce_all(struct queue *q)
 		if (!r->writing_end)
 			continue;
 		q->look |= r->gave_back;
+		claim_again(q);
 		run_free(r);
 		q->seats[i].run = NULL;
 		seat_settle(q, i);
@@ -323,6 +325,7 @@ tick(struct queue *q)
 	if (q->poll_due_ns <= q->now_ns)
 		slow_turn(q);
 	seats_check_deadlines(q);
+	claim_check_holds(q);
 	write_and_announce(q);
 	announce_check_waiters(q);
 	if (!q->over)
@@ -360,7 +363,7 @@ tick_timeout_ms(struct queue *q)
 		sooner(&due,
 			q->beat_due_ns > q->retry_ns ? q->beat_due_ns
 						     : q->retry_ns);
-	for (int t = 0; t < TIER_COUNT && q->look; t++)
+	for (int t = 0; t < TIER_COUNT && (q->look || q->held); t++)
 		if (q->tiers[t].hold_until_ns > q->now_ns)
 			sooner(&due, q->tiers[t].hold_until_ns);
 	if (wants_claims(q))

@@ -325,12 +325,18 @@ test_lines_of_users(void **state)
 	s = fixture_submission(bob);
 	assert_int_equal(db_workload_insert(f->web, &s, 100, b1, &f->e), 1);
 	int64_t users[8] = {0};
-	assert_int_equal(db_pending_users(f->queue, TIER_ISOLATE, collect_user,
-				 users, &f->e),
+	assert_int_equal(db_pending_users(f->queue, TIER_ISOLATE, 0,
+				 collect_user, users, &f->e),
 		0);
 	assert_int_equal(users[0], 2);
 	assert_int_equal(users[1], f->user_id);
 	assert_int_equal(users[2], bob);
+	users[0] = 0;
+	assert_int_equal(db_pending_users(f->queue, TIER_ISOLATE, f->user_id,
+				 collect_user, users, &f->e),
+		0);
+	assert_int_equal(users[0], 1);
+	assert_int_equal(users[1], bob);
 	char ids[4][ULID_TEXT_BYTES] = {{0}};
 	assert_int_equal(db_pending_each(f->queue, TIER_ISOLATE, f->user_id, 2,
 				 collect_pending, ids, &f->e),

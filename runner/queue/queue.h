@@ -103,6 +103,10 @@ struct seat {
 struct tier_state {
 	bool known; /* a probe has answered */
 	bool usable;
+	bool probing;
+	bool doubted; /* usable, but the last probe could not tell */
+	unsigned probe_failures; /* in a row */
+	int64_t probe_due_ns;
 	bool pending; /* the last poll saw work for it */
 	bool put_due; /* the backends row is to be written */
 	char engine[24], engine_version[64], runtimes[128];
@@ -159,7 +163,6 @@ struct queue {
 	bool capped; /* or because its users run as much as they may */
 	bool held; /* or because a tier is on hold */
 	int64_t poll_due_ns;
-	int64_t probe_due_ns;
 	int64_t beat_due_ns;
 	int64_t retry_ns; /* the database failed: not before */
 	unsigned db_failures;
@@ -271,7 +274,10 @@ int leases_renew(struct queue *, struct verr *);
 int leases_recover(struct queue *, struct verr *);
 
 /* probe.c: which tiers are usable here. */
+/* Starts the probes that are due. */
 void probe_start(struct queue *);
+/* All of them are, now. */
+void probe_soon(struct queue *);
 void probe_take(struct queue *, unsigned slot, const struct wire_frame *);
 void probe_end(struct queue *, enum tier);
 int probe_put(struct queue *, struct verr *);

@@ -178,7 +178,7 @@ on_ring(struct queue *q, const struct ring *r, const struct sockaddr_un *from,
 	socklen_t from_len)
 {
 	if (r->probe)
-		q->probe_due_ns = q->poll_due_ns = 0;
+		probe_soon(q);
 	if (r->fresh)
 		q->look = true;
 	if (r->cancel)

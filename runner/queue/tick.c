@@ -273,7 +273,7 @@ slow_turn(struct queue *q)
 	announce_farewells(q);
 	warm_shrink(q);
 	show_stats(q);
-	if (q->probe_due_ns <= q->now_ns && !q->draining)
+	if (!q->draining)
 		probe_start(q);
 }
 

@@ -4,7 +4,10 @@
 
 #include "conf.h"
 
-/* Exit codes: the warden tries a queue again unless it says NO_USE. */
+/*
+ * Exit codes: the warden tries a queue again, unless it says NO_USE and none
+ * was ever ready.
+ */
 #define ROLE_EXIT_FAILED 1
 #define ROLE_EXIT_NO_USE 2
 

@@ -149,7 +149,9 @@ on_queue_end(struct warden *w)
 	host_remove_ready(w);
 	wards_kill_all(w);
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : ROLE_EXIT_FAILED;
-	if (w->stopping || code == ROLE_EXIT_NO_USE) {
+	/* What kept only this one from starting may pass: a locked file, say.
+	 */
+	if (w->stopping || (code == ROLE_EXIT_NO_USE && !w->ever_ready)) {
 		w->over = true;
 		w->exit_code = code;
 		return;
@@ -202,7 +204,7 @@ obey(struct warden *w, const struct proto_message *m, int channel)
 		wards_kill(w, m->slot);
 		break;
 	case PROTO_READY:
-		w->queue_was_ready = true;
+		w->queue_was_ready = w->ever_ready = true;
 		host_write_ready(w);
 		break;
 	case PROTO_NONE:

@@ -31,6 +31,7 @@ struct warden {
 	int64_t queue_due_ns; /* when to start it again, 0: it runs */
 	int64_t queue_wait_ms;
 	bool queue_was_ready;
+	bool ever_ready; /* some queue was, so another can be */
 	bool stopping;
 	bool over;
 	int exit_code;

@@ -100,6 +100,39 @@ class TestH01KillRunner(RestartCase):
             self.settled_once(idents)
         self.prints("console.log('well')", "well\n")
 
+    def test_h01_queue_killed_while_the_database_is_locked(self):
+        """What keeps one queue from starting may pass."""
+        ident = self.load(1)
+        self.settled_once(ident)
+        old = await_true("there is a queue", 10, self.v.queue)
+        with contextlib.closing(sqlite3.connect(
+                self.v.state / "vulcan.db", isolation_level=None)) as lock:
+            lock.execute("BEGIN EXCLUSIVE")
+            old.kill()
+            await_true("a queue could not start", 30, lambda: (
+                "cannot start" in (
+                    self.v.state / "log/runner.log").read_text()))
+            lock.execute("ROLLBACK")
+        await_true("a new queue", 20, lambda: (
+            q := self.v.queue()) and q.pid != old.pid)
+        self.prints("console.log('well')", "well\n")
+
+    def test_h01_host_killed(self):
+        """Sandboxes that waited die with their host and cost nobody a run."""
+        code = "const n: number = 7; console.log(n)"
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda _: self.api.run(code, runtime="typescript"),
+                          range(24)))
+        await_true("sandboxes wait", 10, lambda: self.v.row(
+            "SELECT warm FROM backends WHERE isolation = 'isolate'")[0] > 0)
+        old = {zygote.pid for zygote in self.v.zygotes()}
+        for zygote in self.v.zygotes():
+            zygote.kill()
+        await_true("another host", 10, lambda: (
+            new := {z.pid for z in self.v.zygotes()}) and not new & old)
+        for _ in range(4):
+            self.prints(code, "7\n", runtime="typescript")
+
     def test_h01_everything_killed(self):
         for _ in range(rounds(4)):
             idents = self.load(10)

@@ -142,12 +142,12 @@ add_usage(struct isolate_sandbox *s, struct run_result *r)
 	r->stderr_bytes = s->bytes[STREAM_STDERR];
 	r->stdout_truncated = s->cut[STREAM_STDOUT];
 	r->stderr_truncated = s->cut[STREAM_STDERR];
-	bool compiled = s->compile_ns >= 0;
-	r->phase_seen[PHASE_COMPILE] = compiled;
-	r->phase_ns[PHASE_COMPILE] = compiled ? (uint64_t)s->compile_ns : 0;
-	r->phase_seen[PHASE_EXEC] = s->struck != REASON_COMPILE;
-	r->phase_ns[PHASE_EXEC] =
-		s->struck != REASON_COMPILE ? (uint64_t)exec : 0;
+	/* A run that was ended while it was compiled has no phase but that. */
+	int64_t compile = s->handed_over ? s->compile_ns : exec;
+	r->phase_seen[PHASE_COMPILE] = compile >= 0;
+	r->phase_ns[PHASE_COMPILE] = compile >= 0 ? (uint64_t)compile : 0;
+	r->phase_seen[PHASE_EXEC] = s->handed_over;
+	r->phase_ns[PHASE_EXEC] = s->handed_over ? (uint64_t)exec : 0;
 }
 
 /* A sentence for a run that could not say itself why it ended. */

@@ -57,7 +57,8 @@ struct isolate_sandbox {
 	int64_t ready_us;
 	char version[64];
 
-	int64_t started_ns; /* of guest code */
+	int64_t started_ns; /* of guest code, or of the compiler */
+	bool handed_over; /* guest code has started */
 	int64_t ended_ns;
 	int64_t cpu_ns;
 	int64_t rss_kib; /* the process's own peak, if it was told */

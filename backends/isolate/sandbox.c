@@ -94,15 +94,50 @@ await(int fd, const char *what, struct verr *e)
 		"waiting for %s", what);
 }
 
-static int
-take_birth(struct isolate_sandbox *s, struct verr *e)
+/*
+ * A host that was asked and neither runs nor waits for a disk hangs, stopped
+ * or locked; one that only waits for a processor is running (proc(5), stat).
+ */
+static bool
+hangs(const struct isolate_host *h)
 {
-	if (await(s->status, "the host", e) == -1)
+	char path[64];
+	struct buf v_autobuf text = BUF(4096);
+	struct verr e;
+	snprintf(path, sizeof(path), "/proc/%d/stat", h->pid);
+	if (fd_read_file(AT_FDCWD, path, &text, &e) == -1)
+		return false;
+	const char *name_end = strrchr(buf_text(&text), ')');
+	return name_end != NULL && name_end[1] == ' ' &&
+		strchr("StT", name_end[2]) != NULL;
+}
+
+/*
+ * Its runs are lost; the warden sees its end and starts another. One that has
+ * answered by now only had little of the processor.
+ */
+static void
+end_hanging(const struct isolate_host *h, int status)
+{
+	struct pollfd p = {.fd = status, .events = POLLIN};
+	struct verr e;
+	if (h->ready && hangs(h) && poll(&p, 1, 0) == 0)
+		(void)proc_kill(h->pidfd, SIGKILL, &e);
+}
+
+static int
+take_birth(const struct isolate_backend *b, struct isolate_sandbox *s,
+	struct verr *e)
+{
+	if (await(s->status, "the host", e) == -1) {
+		if (e->sys == ETIMEDOUT)
+			end_hanging(&b->now, s->status);
 		return -1;
-	struct isolate_born b;
+	}
+	struct isolate_born born;
 	int fds[FD_PASS_MAX];
 	size_t count;
-	ssize_t n = fd_recv(s->status, &b, sizeof(b), fds, &count, e);
+	ssize_t n = fd_recv(s->status, &born, sizeof(born), fds, &count, e);
 	if (n == -1)
 		return -1;
 	for (size_t i = 1; i < count; i++)
@@ -111,11 +146,11 @@ take_birth(struct isolate_sandbox *s, struct verr *e)
 	if (n == 0)
 		return verr_set(
 			e, VERR_HOST, 0, "the host ended before it answered");
-	if (n != (ssize_t)sizeof(b) || b.magic != ISOLATE_MAGIC)
+	if (n != (ssize_t)sizeof(born) || born.magic != ISOLATE_MAGIC)
 		return verr_set(e, VERR_PROTO, 0, "the host's answer");
-	if (b.pid <= 0 || pidfd == -1)
-		return verr_set(e, VERR_HOST, b.sys, "the host cannot fork");
-	s->pid = b.pid;
+	if (born.pid <= 0 || pidfd == -1)
+		return verr_set(e, VERR_HOST, born.sys, "the host cannot fork");
+	s->pid = born.pid;
 	s->pidfd = v_take_fd(&pidfd);
 	if (clock_getcpuclockid(s->pid, &s->cpu_clock) != 0)
 		return verr_set(e, VERR_HOST, ESRCH, "clock of the child");
@@ -161,7 +196,7 @@ make(struct isolate_backend *b, struct isolate_sandbox *s,
 		compile_start(&b->ground, slot->uid, &s->group, &s->job, e) ==
 			-1)
 		return -1;
-	if (take_birth(s, e) == -1 || take_ready(s, e) == -1)
+	if (take_birth(b, s, e) == -1 || take_ready(s, e) == -1)
 		return -1;
 	/* A hand-over that stands still is given up. */
 	struct timeval t = {.tv_sec = SEND_S};
@@ -338,6 +373,7 @@ isolate_hand_over(struct isolate_sandbox *s, const void *compiled,
 			(e->sys != EPIPE && e->sys != ECONNRESET)))
 		return -1;
 	s->started_ns = vtime_mono_ns();
+	s->handed_over = true;
 	return s->base.sink.started(s->base.sink.ctx, e);
 }
 

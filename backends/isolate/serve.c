@@ -252,12 +252,16 @@ wait_for(struct pollfd *p, nfds_t n, int64_t ns, struct verr *e)
 /* --- the two parts of a run
  * --------------------------------------------------- */
 
-/* Without a word of its end the child is gone or as good as gone. */
+/*
+ * Without a word of its end the child is gone or as good as gone; its host
+ * tells how, when it comes to it. One that lives on with a closed channel is a
+ * guest that lies.
+ */
 static int
 end_silent(struct isolate_sandbox *s, struct verr *e)
 {
 	finish(s);
-	if (!isolate_await_death(s, 100))
+	if (!isolate_await_death(s, KILL_MS))
 		return break_off(s, e);
 	if (s->host_lost)
 		return verr_set(

@@ -1,4 +1,5 @@
 /* Starting, renewing and ending the host processes of the isolate tier. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -21,6 +22,7 @@
 #define READY_MS 10000 /* longest start of a host */
 #define RETRY_MS_MAX 5000
 #define RETRY_MS_MIN 20
+#define POSTPONE_MS 500 /* of a renewal, while too many old hosts have runs */
 
 static const struct isolate_host no_host = {
 	.pid = -1, .pidfd = -1, .control = -1};
@@ -129,16 +131,22 @@ age_timer(const struct isolate_backend *b, struct verr *e)
 	return set_timer(b, b->base.conf->zygote_renew_ms, e);
 }
 
-/* No host, and why; tried again after a while, longer each time. */
+/* A start has failed; tried again after a while, longer each time. */
 static int
-fail_for_now(struct isolate_backend *b, const char *why, struct verr *e)
+retry_later(struct isolate_backend *b, struct verr *e)
 {
-	snprintf(b->failure, sizeof(b->failure), "%s", why);
 	uint64_t ms = RETRY_MS_MIN;
 	for (unsigned i = 0; i < b->failures && ms < RETRY_MS_MAX; i++)
 		ms *= 2;
 	b->failures++;
 	return set_timer(b, ms, e);
+}
+
+static int
+fail_for_now(struct isolate_backend *b, const char *why, struct verr *e)
+{
+	snprintf(b->failure, sizeof(b->failure), "%s", why);
+	return retry_later(b, e);
 }
 
 /* One note of a host: 1 and *ret; 0 when it has ended; -1 none now. */
@@ -165,21 +173,24 @@ become_ready(struct isolate_backend *b, struct isolate_host *h,
 	b->failures = 0;
 }
 
+static struct isolate_host *
+free_old(struct isolate_backend *b)
+{
+	for (size_t i = 0; i < ISOLATE_OLD_MAX; i++)
+		if (b->old[i].pid == -1)
+			return &b->old[i];
+	return NULL;
+}
+
 /* The host of now goes on with its runs; it is asked for no more. */
 static void
 retire(struct isolate_backend *b)
 {
-	for (size_t i = 0; i < ISOLATE_OLD_MAX; i++)
-		if (b->old[i].pid == -1) {
-			unwatch(b, &b->now.control);
-			b->old[i] = b->now;
-			b->now = no_host;
-			return;
-		}
-	/* So many renewals while runs of the first go on: it has to end. */
-	end(b, &b->old[0]);
+	/* Renewals are one at a time and begin only when there is one. */
+	struct isolate_host *old = free_old(b);
+	assert(old != NULL);
 	unwatch(b, &b->now.control);
-	b->old[0] = b->now;
+	*old = b->now;
 	b->now = no_host;
 }
 
@@ -188,6 +199,9 @@ begin_renewal(struct isolate_backend *b, struct verr *e)
 {
 	if (b->next.pid != -1)
 		return 0;
+	/* An old host ends when its runs have, and not before. */
+	if (free_old(b) == NULL)
+		return set_timer(b, POSTPONE_MS, e);
 	struct verr why;
 	if (spawn(b, &b->next, &why) == -1) {
 		end(b, &b->next);
@@ -219,7 +233,7 @@ replace_dead(struct isolate_backend *b, const char *why, struct verr *e)
 	if (b->next.pid != -1) {
 		b->now = b->next;
 		b->next = no_host;
-		return 1;
+		return age_timer(b, e) == -1 ? -1 : 1;
 	}
 	if (!was_ready)
 		return fail_for_now(b, why, e);
@@ -291,7 +305,7 @@ tend_death(struct isolate_backend *b, int fd, struct verr *e)
 	}
 	if (fd == b->next.pidfd) {
 		(void)reap(b, &b->next);
-		return 0;
+		return retry_later(b, e);
 	}
 	for (size_t i = 0; i < ISOLATE_OLD_MAX; i++)
 		if (fd == b->old[i].pidfd)

@@ -273,6 +273,9 @@ test_compile_limits(void **state)
 	struct outcome o;
 	tier_run(backend, &p, 0, &o);
 	assert_int_equal(o.left.result.reason, REASON_TIMEOUT);
+	assert_true(o.left.result.phase_seen[PHASE_COMPILE]);
+	assert_false(o.left.result.phase_seen[PHASE_EXEC]);
+	assert_int_equal(o.started, 0);
 	outcome_done(&o);
 }
 
@@ -474,6 +477,121 @@ test_renewal(void **state)
 }
 
 static void
+renew_all_the_time(struct conf *c)
+{
+	c->zygote_renew_ms = 50;
+}
+
+struct sleeper {
+	struct sandbox *sb;
+	struct run_spec spec;
+	struct outcome o;
+};
+
+static void
+start_sleeper(struct sleeper *s, const struct program *p, unsigned index)
+{
+	struct verr e;
+	s->o = (struct outcome){.out = BUF(100), .err = BUF(100)};
+	run_left_init(&s->o.left);
+	tier_spec(p, &s->spec);
+	struct run_sink sink = tier_sink;
+	sink.ctx = &s->o;
+	s->sb = tier_create(backend, RUNTIME_JAVASCRIPT, index);
+	if (backend_start(s->sb, &s->spec, WARMTH_COLD, &sink, &e) == -1)
+		fail_msg("%s", e.msg);
+}
+
+/* Renewals, one after the other, wait for runs that go on and end none. */
+static void
+test_many_renewals(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	struct backend *usual = backend;
+	backend = tier_open(renew_all_the_time);
+	static const struct program p = {.name = "sleeper",
+		.files = SCRIPT("module.exports = () => new Promise((done) =>"
+				" setTimeout(() => done('woke'), 3000))")};
+	struct sleeper s[ISOLATE_OLD_MAX + 1];
+	struct verr e;
+	for (unsigned i = 0; i <= ISOLATE_OLD_MAX; i++) {
+		start_sleeper(&s[i], &p, i);
+		if (i < ISOLATE_OLD_MAX)
+			tend_until(generation() + 1, false);
+	}
+	int64_t end = vtime_mono_ns() + 300 * VTIME_NS_PER_MS;
+	while (vtime_mono_ns() < end) {
+		struct pollfd fd = {
+			.fd = backend_fd(backend), .events = POLLIN};
+		if (poll(&fd, 1, 20) == 1)
+			assert_true(backend_tend(backend, &e) != -1);
+	}
+	for (unsigned i = 0; i <= ISOLATE_OLD_MAX; i++) {
+		if (backend_wait(s[i].sb, -1, &e) == -1 ||
+			backend_collect(s[i].sb, &s[i].o.left, &e) == -1)
+			fail_msg("sleeper %u: %s", i, e.msg);
+		assert_string_equal(buf_text(&s[i].o.left.output), "\"woke\"");
+		backend_destroy(s[i].sb);
+		outcome_done(&s[i].o);
+	}
+	/* The renewal that was put off comes now. */
+	tend_until(generation() + 1, false);
+	tier_close(backend);
+	backend = usual;
+}
+
+/* A host that stands still is replaced when somebody has waited for it. */
+static void
+test_stopped_host(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	unsigned before = generation();
+	const struct sandbox_slot slot = {0, 61200, "slot-0"};
+	const struct sandbox_class class = {TIER_ISOLATE, RUNTIME_JAVASCRIPT};
+	struct sandbox *sb;
+	struct backend_caps caps;
+	struct verr e;
+	const struct isolate_backend *b = (struct isolate_backend *)backend;
+	struct pollfd p = {.fd = backend_fd(backend), .events = POLLIN};
+	while (!b->now.ready && poll(&p, 1, 5000) == 1)
+		assert_int_equal(backend_tend(backend, &e), 0);
+	kill(b->now.pid, SIGSTOP);
+	assert_int_equal(backend_create(backend, &class, &slot, &sb, &e), -1);
+	assert_int_equal(e.sys, ETIMEDOUT);
+	/* Until it is tended there is a host that does not answer. */
+	assert_int_equal(backend_probe(backend, &slot, &caps, &e), -1);
+	tend_until(before + 1, true);
+	expect_sum();
+}
+
+/* One that dies while it is made is made again. */
+static void
+test_next_dies(void **state)
+{
+	(void)state;
+	if (backend == NULL)
+		skip();
+	struct backend *usual = backend;
+	backend = tier_open(renew_all_the_time);
+	struct isolate_backend *b = (struct isolate_backend *)backend;
+	struct verr e;
+	unsigned before = generation();
+	for (int i = 0; i < 100 && b->next.pid == -1; i++) {
+		struct pollfd p = {.fd = backend_fd(backend), .events = POLLIN};
+		assert_true(poll(&p, 1, 5000) == 1);
+		assert_true(backend_tend(backend, &e) != -1);
+	}
+	kill(b->next.pid, SIGKILL);
+	tend_until(before + 2, false);
+	tier_close(backend);
+	backend = usual;
+}
+
+static void
 without_jit(struct conf *c)
 {
 	c->isolate_jit = 0;
@@ -632,7 +750,10 @@ main(void)
 		cmocka_unit_test(test_without_root),
 		cmocka_unit_test(test_jail),
 		cmocka_unit_test(test_host_crash),
+		cmocka_unit_test(test_stopped_host),
 		cmocka_unit_test(test_renewal),
+		cmocka_unit_test(test_many_renewals),
+		cmocka_unit_test(test_next_dies),
 		cmocka_unit_test(test_jitless),
 		cmocka_unit_test(test_version_2),
 		cmocka_unit_test(test_absent),

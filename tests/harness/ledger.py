@@ -151,6 +151,8 @@ class Snapshot:
             if name.startswith("descriptors") and \
                     abs(before - after) <= KEPT_CONNECTIONS:
                 continue
+            if name.endswith("(zombie)") and after < before:
+                continue  # one that was about to be collected
             if before != after:
                 lines.append(f"{name}: {before} before, {after} after")
         for role, (pid, kib) in self.rss.items():

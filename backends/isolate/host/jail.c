@@ -1,5 +1,6 @@
 /* The zygote's own jail. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,9 +11,24 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fd.h"
 #include "jail.h"
 #include "poison.h"
 #include "proc.h"
+
+/*
+ * The runner's unit protects it from the kernel's killer, and that is
+ * inherited; guests and their host go before anything else of the machine.
+ */
+static int
+give_up_protection(struct verr *e)
+{
+	int v_autoclose fd =
+		open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd == -1 || write(fd, "500", 3) != 3)
+		return verr_set(e, VERR_HOST, errno, "oom_score_adj");
+	return 0;
+}
 
 static int
 empty_root(struct verr *e)
@@ -66,7 +82,7 @@ drop_capabilities(struct verr *e)
 int
 jail_enter(struct verr *e)
 {
-	if (proc_die_with_parent(e) == -1)
+	if (proc_die_with_parent(e) == -1 || give_up_protection(e) == -1)
 		return -1;
 	/*
 	 * No cgroup namespace: where cgroup2 is mounted with nsdelegate, as

@@ -119,9 +119,10 @@ empty_network(struct verr *e)
 }
 
 int
-compile_ground_open(
-	struct compile_ground *g, const char *program, struct verr *e)
+compile_ground_open(struct compile_ground *g, const char *program,
+	uint64_t data_bytes, struct verr *e)
 {
+	g->data_bytes = data_bytes;
 	g->program = open(program, O_RDONLY | O_CLOEXEC);
 	if (g->program == -1)
 		return 0;
@@ -276,6 +277,7 @@ start(const struct compile_ground *g, uid_t uid, const struct cgroup *cg,
 		.out = out,
 		.err = err,
 		.cgroup_version = cg->version,
+		.data_bytes = g->data_bytes,
 		.filter = &filter};
 	if (make_places(&j, e) == -1)
 		return -1;

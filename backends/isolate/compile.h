@@ -16,6 +16,9 @@
 #define COMPILE_OUT_BYTES (24u << 20) /* largest bundle */
 #define COMPILE_SAID_BYTES 60000 /* most of its messages that is kept */
 
+/* What the compiler needs beside the memory that its program may have. */
+#define COMPILER_BYTES (UINT64_C(128) << 20)
+
 #define COMPILE_PATH_BYTES 256
 
 struct run_spec;
@@ -24,12 +27,13 @@ struct run_spec;
 struct compile_ground {
 	int program; /* -1: there is no compiler */
 	int network; /* a network namespace with nothing in it */
+	uint64_t data_bytes; /* RLIMIT_DATA of each */
 	char loader[COMPILE_PATH_BYTES]; /* "" for a static program */
 	char libc[COMPILE_PATH_BYTES];
 };
 void compile_ground_init(struct compile_ground *);
-int compile_ground_open(
-	struct compile_ground *, const char *program, struct verr *);
+int compile_ground_open(struct compile_ground *, const char *program,
+	uint64_t data_bytes, struct verr *);
 void compile_ground_close(struct compile_ground *);
 bool compile_ground_usable(const struct compile_ground *);
 

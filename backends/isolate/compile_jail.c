@@ -1,5 +1,5 @@
 /*
- * The compiler's process: its namespaces, its filter and its exec.
+ * The compiler's process: its namespaces, its jail and its exec.
  *
  * It reads a stranger's files, so its jail is as tight as the run's own: own
  * pid, mount, ipc and uts namespaces, a network namespace with nothing in it,
@@ -9,22 +9,18 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/mount.h>
 #include <linux/sched.h>
 #include <sched.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "compile_jail.h"
+#include "confine.h"
 #include "fd.h"
 #include "poison.h"
 
@@ -54,136 +50,7 @@ static const char *const arguments[] = {
 
 static const char *const environment[] = {"GOGC=400", "GOMAXPROCS=2", NULL};
 
-/* --- filter ------------------------------------------------------------------
- */
-
-enum when { ALWAYS, READ_ONLY, THREAD, REFUSED, UNKNOWN };
-
-static const struct {
-	int call;
-	enum when when;
-} table[] = {
-	{SCMP_SYS(read), ALWAYS},
-	{SCMP_SYS(pread64), ALWAYS},
-	{SCMP_SYS(write), ALWAYS},
-	{SCMP_SYS(openat), READ_ONLY},
-	{SCMP_SYS(close), ALWAYS},
-	{SCMP_SYS(fstat), ALWAYS},
-	{SCMP_SYS(newfstatat), ALWAYS},
-	{SCMP_SYS(lseek), ALWAYS},
-	{SCMP_SYS(getdents64), ALWAYS},
-	{SCMP_SYS(readlinkat), ALWAYS},
-	{SCMP_SYS(getcwd), ALWAYS},
-	{SCMP_SYS(fcntl), ALWAYS},
-	{SCMP_SYS(mmap), ALWAYS},
-	{SCMP_SYS(munmap), ALWAYS},
-	{SCMP_SYS(madvise), ALWAYS},
-	{SCMP_SYS(mprotect), ALWAYS},
-	{SCMP_SYS(brk), ALWAYS},
-	{SCMP_SYS(futex), ALWAYS},
-	{SCMP_SYS(clone), THREAD},
-	/* Its flags lie in memory, where no filter sees them. */
-	{SCMP_SYS(clone3), UNKNOWN},
-	{SCMP_SYS(access), REFUSED},
-	{SCMP_SYS(ioctl), REFUSED},
-	{SCMP_SYS(arch_prctl), ALWAYS},
-	{SCMP_SYS(set_tid_address), ALWAYS},
-	{SCMP_SYS(set_robust_list), ALWAYS},
-	{SCMP_SYS(rseq), ALWAYS},
-	{SCMP_SYS(sigaltstack), ALWAYS},
-	{SCMP_SYS(rt_sigaction), ALWAYS},
-	{SCMP_SYS(rt_sigprocmask), ALWAYS},
-	{SCMP_SYS(rt_sigreturn), ALWAYS},
-	{SCMP_SYS(gettid), ALWAYS},
-	{SCMP_SYS(getpid), ALWAYS},
-	{SCMP_SYS(tgkill), ALWAYS},
-	{SCMP_SYS(sched_getaffinity), ALWAYS},
-	{SCMP_SYS(sched_yield), ALWAYS},
-	{SCMP_SYS(nanosleep), ALWAYS},
-	{SCMP_SYS(clock_gettime), ALWAYS},
-	{SCMP_SYS(clock_nanosleep), ALWAYS},
-	{SCMP_SYS(restart_syscall), ALWAYS},
-	{SCMP_SYS(getrandom), ALWAYS},
-	{SCMP_SYS(epoll_create1), ALWAYS},
-	{SCMP_SYS(epoll_ctl), ALWAYS},
-	{SCMP_SYS(epoll_pwait), ALWAYS},
-	{SCMP_SYS(epoll_wait), ALWAYS},
-	{SCMP_SYS(eventfd2), ALWAYS},
-	{SCMP_SYS(pipe2), ALWAYS},
-	{SCMP_SYS(getrlimit), ALWAYS},
-	{SCMP_SYS(uname), ALWAYS},
-	{SCMP_SYS(exit), ALWAYS},
-	{SCMP_SYS(exit_group), ALWAYS},
-	/* The one exec; the root has nothing else that could be executed. */
-	{SCMP_SYS(execveat), ALWAYS},
-	{SCMP_SYS(prlimit64), REFUSED},
-	{SCMP_SYS(setrlimit), REFUSED},
-	{SCMP_SYS(timer_create), REFUSED},
-	{SCMP_SYS(setitimer), REFUSED},
-	{SCMP_SYS(getuid), ALWAYS},
-	{SCMP_SYS(geteuid), ALWAYS},
-	{SCMP_SYS(getgid), ALWAYS},
-	{SCMP_SYS(getegid), ALWAYS},
-};
-
-static int
-add(scmp_filter_ctx f, int call, enum when when)
-{
-	switch (when) {
-	case ALWAYS:
-		return seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 0);
-	case READ_ONLY:
-		return seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 1,
-			SCMP_A2(SCMP_CMP_MASKED_EQ,
-				O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
-	case THREAD:
-		return seccomp_rule_add(f, SCMP_ACT_ALLOW, call, 1,
-			SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | CLONE_VM,
-				CLONE_THREAD | CLONE_VM));
-	case REFUSED:
-		return seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), call, 0);
-	case UNKNOWN:
-		return seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), call, 0);
-	}
-	return -EINVAL;
-}
-
-static int export(scmp_filter_ctx f, struct sock_fprog *ret, struct verr *e)
-{
-	int v_autoclose fd = memfd_create("filter", MFD_CLOEXEC);
-	struct stat st;
-	if (fd == -1 || seccomp_export_bpf(f, fd) != 0 || fstat(fd, &st) == -1)
-		return verr_set(e, VERR_HOST, errno, "writing the filter");
-	struct sock_filter *code = malloc((size_t)st.st_size);
-	if (code == NULL ||
-		pread(fd, code, (size_t)st.st_size, 0) != st.st_size) {
-		free(code);
-		return verr_set(e, VERR_HOST, errno, "reading the filter");
-	}
-	ret->len = (unsigned short)((size_t)st.st_size / sizeof(*code));
-	ret->filter = code;
-	return 0;
-}
-
-int
-compile_jail_filter(struct sock_fprog *ret, struct verr *e)
-{
-	scmp_filter_ctx f = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	if (f == NULL)
-		return verr_set(e, VERR_HOST, ENOMEM, "seccomp_init");
-	int r = 0;
-	for (size_t i = 0; r == 0 && i < sizeof(table) / sizeof(table[0]); i++)
-		r = add(f, table[i].call, table[i].when);
-	if (r != 0)
-		r = verr_set(e, VERR_HOST, -r, "making the filter");
-	else
-		r = export(f, ret, e);
-	seccomp_release(f);
-	return r;
-}
-
-/* --- the new process; only system calls from here to the exec
- * ----------------- */
+/* Only system calls from here to the exec. */
 
 static int
 place_fds(const struct compile_jail *j)
@@ -234,9 +101,9 @@ enter_root(const struct compile_jail *j)
 }
 
 static int
-set_limits(void)
+set_limits(uint64_t data_bytes)
 {
-	static const struct {
+	const struct {
 		int resource;
 		rlim_t value;
 	} limits[] = {
@@ -245,6 +112,7 @@ set_limits(void)
 		{RLIMIT_NPROC, THREADS_MAX},
 		{RLIMIT_NOFILE, FD_MAX},
 		{RLIMIT_MEMLOCK, 0},
+		{RLIMIT_DATA, data_bytes},
 	};
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		struct rlimit l = {limits[i].value, limits[i].value};
@@ -252,20 +120,6 @@ set_limits(void)
 			return -1;
 	}
 	return 0;
-}
-
-static int
-become_slot(uid_t uid)
-{
-	gid_t gid = (gid_t)uid;
-	if (setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1 ||
-		setresuid(uid, uid, uid) == -1)
-		return -1;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
-		prctl(PR_SET_DUMPABLE, 0) == -1 ||
-		prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
-		return -1;
-	return setresuid(0, 0, 0) == -1 ? 0 : -1;
 }
 
 static int
@@ -277,6 +131,14 @@ join_cgroups(const struct compile_jail *j)
 	return 0;
 }
 
+/* The runner's unit protects it from the kernel's killer; not for this. */
+static int
+give_up_protection(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	return fd != -1 && write(fd, "500", 3) == 3 ? 0 : -1;
+}
+
 static _Noreturn void
 be_compiler(const struct compile_jail *j)
 {
@@ -285,7 +147,7 @@ be_compiler(const struct compile_jail *j)
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (join_cgroups(j) == -1)
+	if (join_cgroups(j) == -1 || give_up_protection() == -1)
 		_exit(120);
 	if (setns(j->network, CLONE_NEWNET) == -1)
 		_exit(121);
@@ -293,9 +155,9 @@ be_compiler(const struct compile_jail *j)
 		_exit(122);
 	if (place_fds(j) == -1)
 		_exit(123);
-	if (set_limits() == -1 || become_slot(j->uid) == -1)
+	if (set_limits(j->data_bytes) == -1 || confine_user(j->uid) == -1)
 		_exit(124);
-	if (syscall(SYS_seccomp, 1, 0, j->filter) == -1)
+	if (confine_enter(j->filter) == -1)
 		_exit(125);
 	syscall(SYS_execveat, PROGRAM_FD, "", arguments, environment,
 		AT_EMPTY_PATH);

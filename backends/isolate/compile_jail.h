@@ -3,6 +3,7 @@
 #define COMPILE_JAIL_H
 
 #include <linux/filter.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "ask.h"
@@ -23,10 +24,11 @@ struct compile_jail {
 	int cgroup_fds[ISOLATE_CGROUPS_MAX];
 	int cgroup_count;
 	int cgroup_version;
+	uint64_t data_bytes; /* RLIMIT_DATA: where no group limits the memory */
 	const struct sock_fprog *filter;
 };
 
-/* The filter for a Go program that only reads files and its pipes. */
+/* compile_filter.c: for a Go program that only reads files and its pipes. */
 int compile_jail_filter(struct sock_fprog *ret, struct verr *);
 
 /* Makes the process. *ret_pidfd is close-on-exec. */

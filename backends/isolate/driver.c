@@ -39,7 +39,9 @@ prepare(struct isolate_backend *b, struct verr *e)
 	group_name(b->base.conf, name);
 	if (cgroup_tree_open(&b->tree, name, e) == -1)
 		return -1;
-	if (compile_ground_open(&b->ground, b->base.conf->esbuild, e) == -1)
+	const struct conf *c = b->base.conf;
+	if (compile_ground_open(&b->ground, c->esbuild,
+		    (c->memory_mib.max << 20) + COMPILER_BYTES, e) == -1)
 		return -1;
 	return isolate_hosts_open(b, e);
 }
@@ -171,9 +173,11 @@ say_lacks(const struct isolate_backend *b, struct backend_caps *caps)
 			"apt-get install esbuild");
 	} else if (missing[0] != '\0') {
 		snprintf(caps->reason, sizeof(caps->reason),
-			"without the control groups: %s; memory is limited by "
-			"V8 and RLIMIT_DATA alone",
-			missing);
+			"without the control groups: %s%s", missing,
+			strstr(missing, "memory") != NULL
+				? "; memory is limited by V8 and RLIMIT_DATA "
+				  "alone"
+				: "");
 		snprintf(caps->remedy, sizeof(caps->remedy),
 			"mount a cgroup2 hierarchy with these controllers");
 	}

@@ -1,4 +1,4 @@
-# vulcan-isolate: host/*.c, the V8 shim and the bootstrap script. It is never
+# vulcan-isolate: host/*.c, confine.c, the V8 shim and the bootstrap script. It is never
 # sanitised: V8 is not, and a forked child must stay small.
 
 V8_MK := build/deps/v8.mk
@@ -20,7 +20,7 @@ ISO_CXXFLAGS = -std=gnu++17 $(ISO_OPT) -Wall -Wextra -Werror -fno-exceptions \
 # What of lib/ a child needs; its objects are built apart, without sanitizers.
 ISO_LIB := buf fd num proc utf8 verr wire
 ISO_OBJ := $(patsubst backends/isolate/host/%.c,$(ISO)/host/%.o,$(sort $(wildcard backends/isolate/host/*.c))) \
-	$(patsubst %,$(ISO)/lib/%.o,$(ISO_LIB)) $(ISO)/shim.o
+	$(patsubst %,$(ISO)/lib/%.o,$(ISO_LIB)) $(ISO)/confine.o $(ISO)/shim.o
 
 ISO_JS := $(sort $(wildcard backends/isolate/bootstrap/*.js))
 ISO_SCRIPT := $(ISO)/bootstrap.js
@@ -33,6 +33,10 @@ $(ISO)/host/%.o: backends/isolate/host/%.c $(FLAGS)
 	@echo "  CC    $<"
 	@$(CC) $(ISO_CFLAGS) -DBOOTSTRAP_FILE='"$(ISO_SCRIPT)"' -MMD -MP -c -o $@ $<
 $(ISO)/host/bootstrap.o: $(ISO_SCRIPT)
+$(ISO)/%.o: backends/isolate/%.c $(FLAGS)
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(ISO_CFLAGS) -MMD -MP -c -o $@ $<
 $(ISO)/lib/%.o: lib/%.c $(FLAGS)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"

@@ -25,7 +25,6 @@
 #define SMALL_BYTES 32768
 /* What a child of V8 needs beside the memory that its program may have. */
 #define FIXED_BYTES (UINT64_C(24) << 20)
-#define COMPILER_BYTES (UINT64_C(128) << 20)
 #define THREADS_MAX 64 /* of compiler and child together */
 #define META_MAX 8192
 

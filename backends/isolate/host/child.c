@@ -11,15 +11,13 @@
  * the process; the keeper sees a child that never said READY.
  */
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "child.h"
-#include "filter.h"
+#include "confine.h"
 #include "poison.h"
 #include "program.h"
 
@@ -72,21 +70,6 @@ set_limits(void)
 }
 
 static int
-become_slot(const struct child *c)
-{
-	gid_t gid = (gid_t)c->uid;
-	uid_t uid = (uid_t)c->uid;
-	if (setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1 ||
-		setresuid(uid, uid, uid) == -1)
-		return -1;
-	/* The change of uid cleared the one and the death signal. */
-	if (prctl(PR_SET_DUMPABLE, 0) == -1 ||
-		prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
-		return -1;
-	return setresuid(0, 0, 0) == -1 ? 0 : -1;
-}
-
-static int
 shut_signals(void)
 {
 	sigset_t none;
@@ -103,9 +86,9 @@ child_main(const struct child *c)
 		_exit(CHILD_STEP_FAILED + 1);
 	if (set_limits() == -1)
 		_exit(CHILD_STEP_FAILED + 2);
-	if (become_slot(c) == -1)
+	if (confine_user((uid_t)c->uid) == -1)
 		_exit(CHILD_STEP_FAILED + 3);
-	if (filter_enter(c->filter) == -1)
+	if (confine_enter(c->filter) == -1)
 		_exit(CHILD_STEP_FAILED + 4);
 	program_serve(CHILD_CHANNEL_FD);
 }

@@ -3,15 +3,10 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "child.h"
-#include "fd.h"
+#include "confine.h"
 #include "filter.h"
 #include "poison.h"
 
@@ -100,23 +95,6 @@ add(scmp_filter_ctx f, int call, enum when when, bool jit)
 	return -EINVAL;
 }
 
-static int export(scmp_filter_ctx f, struct sock_fprog *ret, struct verr *e)
-{
-	int v_autoclose fd = memfd_create("filter", MFD_CLOEXEC);
-	struct stat st;
-	if (fd == -1 || seccomp_export_bpf(f, fd) != 0 || fstat(fd, &st) == -1)
-		return verr_set(e, VERR_HOST, errno, "writing the filter");
-	struct sock_filter *code = malloc((size_t)st.st_size);
-	if (code == NULL ||
-		pread(fd, code, (size_t)st.st_size, 0) != st.st_size) {
-		free(code);
-		return verr_set(e, VERR_HOST, errno, "reading the filter");
-	}
-	ret->len = (unsigned short)((size_t)st.st_size / sizeof(*code));
-	ret->filter = code;
-	return 0;
-}
-
 int
 filter_make(bool jit, struct sock_fprog *ret, struct verr *e)
 {
@@ -127,17 +105,8 @@ filter_make(bool jit, struct sock_fprog *ret, struct verr *e)
 		f, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	for (size_t i = 0; r == 0 && i < sizeof(table) / sizeof(table[0]); i++)
 		r = add(f, table[i].call, table[i].when, jit);
-	if (r != 0)
-		r = verr_set(e, VERR_HOST, -r, "making the filter");
-	else
-		r = export(f, ret, e);
+	if (r == 0)
+		return confine_filter(f, ret, e);
 	seccomp_release(f);
-	return r;
-}
-
-int
-filter_enter(const struct sock_fprog *prog)
-{
-	return (int)syscall(
-		SYS_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, 0, prog);
+	return verr_set(e, VERR_HOST, -r, "making the filter");
 }

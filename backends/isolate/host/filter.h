@@ -10,7 +10,4 @@
 /* Makes the filter; with jit, memory may become executable. */
 int filter_make(bool jit, struct sock_fprog *ret, struct verr *);
 
-/* Binds this process to it for good; async-signal-safe. -1 with errno. */
-int filter_enter(const struct sock_fprog *);
-
 #endif

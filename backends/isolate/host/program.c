@@ -226,10 +226,9 @@ set_limits(size_t memory_mib)
 {
 	shim_limits(memory_mib * MIB, memory_mib * MIB);
 	struct rlimit l;
-	if (getrlimit(RLIMIT_DATA, &l) == -1)
-		return;
 	l.rlim_cur = l.rlim_max = (memory_mib + DATA_SLACK_MIB) * MIB;
-	setrlimit(RLIMIT_DATA, &l);
+	if (setrlimit(RLIMIT_DATA, &l) == -1)
+		_exit(EXIT_PROTOCOL);
 }
 
 /* What the host itself must know of the specification. */

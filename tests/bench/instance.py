@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -45,7 +46,12 @@ class Process:
 
     @property
     def command(self):
-        return read(f"/proc/{self.pid}/cmdline").replace("\0", " ").strip()
+        """Empty when it is gone."""
+        try:
+            text = read(f"/proc/{self.pid}/cmdline")
+        except (FileNotFoundError, ProcessLookupError):
+            return ""
+        return text.replace("\0", " ").strip()
 
     def status(self, key):
         for line in read(f"/proc/{self.pid}/status").splitlines():
@@ -140,6 +146,15 @@ class Vulcan:
         self.port = int(self.url.rpartition(":")[2])
         self.key = read(self.state / "admin-token").strip()
         self.auth = f"Authorization: Bearer {self.key}"
+        wait_until("the isolate tier", 20, self.usable)
+
+    def usable(self):
+        db = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)
+        found = db.execute("SELECT engine || ' ' || engine_version FROM "
+                           "backends WHERE isolation = 'isolate' AND usable "
+                           "= 1").fetchone()
+        db.close()
+        return found and found[0]
 
     def stop(self):
         self._script("stop")

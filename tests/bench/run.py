@@ -24,7 +24,7 @@ import fig_memory
 import fig_pages
 import fig_rate
 import peers
-from instance import Vulcan, wait_until
+from instance import Vulcan
 from table import Skip, Skipped, summary
 
 MODULES = (fig_cold, fig_rate, fig_pages, fig_database, fig_memory,
@@ -44,14 +44,9 @@ class Bench:
 
 
 def engine(bench):
-    """V8 as the driver's own list of backends names it."""
+    """V8 as the driver itself names it."""
     with Vulcan(bench.build) as vulcan:
-        db = sqlite3.connect(f"file:{vulcan.database}?mode=ro", uri=True)
-        found = wait_until("the probe of the isolate tier", 10, lambda: (
-            db.execute("SELECT engine || ' ' || engine_version FROM backends "
-                       "WHERE isolation = 'isolate'").fetchone()))
-        db.close()
-    return found[0]
+        return vulcan.usable()
 
 
 def versions(bench):

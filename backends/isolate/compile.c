@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,9 +27,14 @@
 #include "proc.h"
 #include "vtime.h"
 
+/*
+ * The files are charged to the keeper, who writes them, and not to the slot's
+ * group; this, once for each slot that compiles, is what bounds them.
+ */
 #define ROOT_SIZE "96m"
 #define ROOT_INODES "12000"
 #define READ_BYTES 65536
+#define KILL_MS 2000
 
 static struct sock_fprog filter;
 
@@ -346,6 +352,41 @@ write_file(int root, const struct run_file *f, struct verr *e)
 	return fd_write_all(fd, f->data, f->len, e);
 }
 
+/* A sentence for files that cannot lie beside each other; NULL: our failure. */
+static const char *
+complaint(const struct verr *e)
+{
+	if (e->kind == VERR_INPUT)
+		return "is no name for a file";
+	switch (e->sys) {
+	case ENOTDIR:
+	case EEXIST:
+	case EISDIR:
+		return "has the name of another file or of its folder";
+	case ENAMETOOLONG:
+		return "has a name that is too long";
+	case ENOSPC:
+		return "does not fit: the files of a program may take 96 MiB";
+	default:
+		return NULL;
+	}
+}
+
+/* 1, 0 what is wrong with it is said, -1. */
+static int
+take_file(struct compile_job *job, const struct run_file *f, struct verr *e)
+{
+	struct verr bad;
+	if (write_file(job->work, f, &bad) == 0)
+		return 1;
+	const char *why = complaint(&bad);
+	if (why == NULL) {
+		*e = bad;
+		return -1;
+	}
+	return buf_addf(&job->said, e, "The file '%.200s' %s", f->name, why);
+}
+
 /* What it compiles: the entry point, with its default export as ours. */
 static int
 give_entry(
@@ -376,9 +417,15 @@ int
 compile_give(struct compile_job *job, const struct run_spec *r, struct verr *e)
 {
 	job->began_ns = vtime_mono_ns();
-	for (size_t i = 0; i < r->file_count; i++)
-		if (write_file(job->work, &r->files[i], e) == -1)
+	for (size_t i = 0; i < r->file_count; i++) {
+		int taken = take_file(job, &r->files[i], e);
+		if (taken == -1)
 			return -1;
+		if (taken == 0) {
+			job->refused = true;
+			return proc_kill(job->pidfd, SIGKILL, e);
+		}
+	}
 	fd_close(&job->work);
 	if (give_entry(job, r->entrypoint, e) == -1)
 		return -1;
@@ -423,12 +470,30 @@ drain(int *fd, struct buf *into, size_t max, bool *ret_cut, struct verr *e)
 }
 
 static void
-reap(struct compile_job *job, int flags)
+reap(struct compile_job *job)
 {
 	if (job->dead || job->pid == -1 ||
-		waitpid(job->pid, &job->status, flags) != job->pid)
+		waitpid(job->pid, &job->status, WNOHANG) != job->pid)
 		return;
 	job->dead = true;
+}
+
+/*
+ * The signal of a keeper that is no longer root does not reach a child that
+ * still is, on its way into the jail; so it is sent again. One that does not
+ * die in this time is left to the sweep of its control group.
+ */
+static void
+kill_and_reap(struct compile_job *job)
+{
+	struct verr e;
+	int64_t give_up = vtime_mono_ns() + KILL_MS * VTIME_NS_PER_MS;
+	while (!job->dead && vtime_mono_ns() < give_up) {
+		(void)proc_kill(job->pidfd, SIGKILL, &e);
+		struct pollfd p = {.fd = job->pidfd, .events = POLLIN};
+		(void)poll(&p, 1, 10);
+		reap(job);
+	}
 }
 
 int
@@ -443,15 +508,15 @@ compile_serve(struct compile_job *job, struct verr *e)
 	if (job->too_big && !job->dead &&
 		proc_kill(job->pidfd, SIGKILL, e) == -1)
 		return -1;
-	reap(job, WNOHANG);
+	reap(job);
 	return job->dead && job->out == -1 && job->err == -1;
 }
 
 bool
 compile_succeeded(const struct compile_job *job)
 {
-	return job->dead && !job->too_big && WIFEXITED(job->status) &&
-		WEXITSTATUS(job->status) == 0;
+	return job->dead && !job->too_big && !job->refused &&
+		WIFEXITED(job->status) && WEXITSTATUS(job->status) == 0;
 }
 
 void
@@ -459,18 +524,11 @@ compile_end(struct compile_job *job)
 {
 	if (job == NULL)
 		return;
-	struct verr e;
-	/*
-	 * The signal does not reach a child that is still root on its way into
-	 * the jail; the end of its input does.
-	 */
 	fd_close(&job->in);
 	fd_close(&job->out);
 	fd_close(&job->err);
-	if (job->pidfd != -1 && !job->dead) {
-		(void)proc_kill(job->pidfd, SIGKILL, &e);
-		reap(job, 0);
-	}
+	if (job->pidfd != -1)
+		kill_and_reap(job);
 	fd_close(&job->pidfd);
 	fd_close(&job->work);
 	buf_done(&job->bundle);

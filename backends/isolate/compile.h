@@ -49,6 +49,7 @@ struct compile_job {
 	int64_t began_ns;
 	struct buf bundle, said;
 	bool too_big;
+	bool refused; /* its files; said tells why */
 	bool dead;
 	int status;
 	int64_t cpu_us;
@@ -58,7 +59,10 @@ struct compile_job {
 int compile_start(const struct compile_ground *, uid_t, const struct cgroup *,
 	struct compile_job **ret, struct verr *);
 
-/* Writes the run's files and lets it work. */
+/*
+ * Writes the run's files and lets it work. Files that cannot be, beside each
+ * other say, are no error but a compilation that fails with a sentence.
+ */
 int compile_give(struct compile_job *, const struct run_spec *, struct verr *);
 
 /*

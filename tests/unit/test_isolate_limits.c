@@ -238,6 +238,16 @@ test_compile_errors(void **state)
 		{{.name = "node module",
 			 .files = {CODE("a.ts", "import fs from 'fs';fs.a")}},
 			"Could not resolve \"fs\"\n"},
+		{{.name = "file and folder",
+			 .files = {CODE("m.ts", "1"), CODE("m.ts/b.ts", "2")}},
+			"The file 'm.ts/b.ts' has the name of another file "
+			"or of its folder"},
+		{{.name = "folder and file",
+			 .files = {CODE("m.ts/b.ts", "1"), CODE("m.ts", "2")}},
+			"The file 'm.ts' has the name of another file"},
+		{{.name = "twice",
+			 .files = {CODE("m.ts", "1"), CODE("m.ts", "2")}},
+			"The file 'm.ts' has the name of another file"},
 	};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct outcome o;

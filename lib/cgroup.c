@@ -459,7 +459,8 @@ cgroup_limit_cpus(const struct cgroup *g, uint64_t cpus, struct verr *e)
 		g->version == 2 ? "%" PRIu64 " %d" : "%" PRIu64,
 		cpus * CPU_PERIOD_US, CPU_PERIOD_US);
 	if (pwrite(g->cpu_max, text, (size_t)n, 0) == -1)
-		return verr_set(e, VERR_HOST, errno, "limit of %s CPUs", text);
+		return verr_set(
+			e, VERR_HOST, errno, "processor quota %s", text);
 	return 0;
 }
 

@@ -386,6 +386,10 @@ isolate_start(struct sandbox *sb, struct verr *e)
 	if (poll(&p, 1, 0) == 1)
 		return verr_set(e, VERR_HOST, 0,
 			"the sandbox ended before it was given a run");
+	/* One thread runs a program; this is for the compiler's. */
+	if (s->group.version == 2 && s->job != NULL &&
+		cgroup_limit_cpus(&s->group, r->limits.vcpus, e) == -1)
+		return -1;
 	if (s->job == NULL || r->compiled != NULL) {
 		compile_end(s->job);
 		s->job = NULL;

@@ -268,6 +268,28 @@ parse_line(const char *p, size_t n, bool *seen, struct conf *c, struct verr *e)
 	return 0;
 }
 
+/* A sandbox that ran as one of Vulcan's own users would be no sandbox. */
+static int
+check_slot_uids(const struct conf *c, struct verr *e)
+{
+	const struct {
+		const char *name;
+		uint64_t id;
+	} ours[] = {
+		{"web_user", c->web_uid},
+		{"queue_user", c->queue_uid},
+		{"group", c->group_gid},
+	};
+	uint64_t first = c->slot_uid_first, last = first + c->slots - 1;
+	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+		if (ours[i].id >= first && ours[i].id <= last)
+			return verr_set(e, VERR_INPUT, 0,
+				"the slots' ids %" PRIu64 " to %" PRIu64
+				" cover %s (%" PRIu64 "); move slot_uid_first",
+				first, last, ours[i].name, ours[i].id);
+	return 0;
+}
+
 static int
 check_together(const struct conf *c, struct verr *e)
 {
@@ -294,7 +316,7 @@ check_together(const struct conf *c, struct verr *e)
 			"requests could hold every process");
 	if (c->running_max > c->slots)
 		return verr_set(e, VERR_INPUT, 0, "running_max is above slots");
-	return 0;
+	return check_slot_uids(c, e);
 }
 
 int
@@ -324,13 +346,14 @@ conf_load(const char *path, struct conf *c, struct verr *e)
 	struct stat st;
 	if (fd == -1 || fstat(fd, &st) == -1)
 		return verr_set(e, VERR_HOST, errno, "configuration %s", path);
-	if (!S_ISREG(st.st_mode) || (st.st_mode & S_IWOTH) != 0)
+	bool group_writes = (st.st_mode & S_IWGRP) != 0 && st.st_gid != 0;
+	if (!S_ISREG(st.st_mode) || (st.st_mode & S_IWOTH) != 0 || group_writes)
 		return verr_set(e, VERR_INPUT, 0,
-			"%s: not a file, or anyone may write it; chmod o-w",
+			"%s: not a file, or others may write it; chmod go-w",
 			path);
 	struct buf v_autobuf text = BUF(1 << 20);
-	if (fd_read_file(AT_FDCWD, path, &text, e) == -1)
-		return -1;
+	if (fd_read_all(fd, &text, e) == -1)
+		return verr_wrap(e, "%s", path);
 	return conf_parse(path, buf_text(&text), text.len, c, e);
 }
 

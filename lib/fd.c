@@ -36,26 +36,32 @@ fd_nonblock(int fd, struct verr *e)
 }
 
 int
+fd_read_all(int fd, struct buf *out, struct verr *e)
+{
+	for (;;) {
+		char piece[16384];
+		size_t left = out->max - out->len;
+		/* A byte beyond the room tells what is too long. */
+		size_t want = left < sizeof(piece) ? left + 1 : sizeof(piece);
+		ssize_t n = read(fd, piece, want);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return verr_set(e, VERR_HOST, errno, "read");
+		if (n == 0)
+			return buf_reserve(out, 0, e);
+		if (buf_add(out, piece, (size_t)n, e) == -1)
+			return -1;
+	}
+}
+
+int
 fd_read_file(int dirfd, const char *name, struct buf *out, struct verr *e)
 {
 	int v_autoclose fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
 	if (fd == -1)
 		return verr_set(e, VERR_HOST, errno, "open %s", name);
-	for (;;) {
-		size_t left = out->max - out->len;
-		size_t want = left < 16384 ? left + 1 : 16384;
-		char piece[16384];
-		ssize_t n = read(
-			fd, piece, want > sizeof(piece) ? sizeof(piece) : want);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return verr_set(e, VERR_HOST, errno, "read %s", name);
-		if (n == 0)
-			return buf_reserve(out, 0, e);
-		if (buf_add(out, piece, (size_t)n, e) == -1)
-			return verr_wrap(e, "%s", name);
-	}
+	return fd_read_all(fd, out, e) == -1 ? verr_wrap(e, "%s", name) : 0;
 }
 
 int

@@ -27,6 +27,9 @@ int fd_nonblock(int fd, struct verr *);
  */
 int fd_read_file(int dirfd, const char *name, struct buf *out, struct verr *);
 
+/* What is left of an open file, appended to out; as fd_read_file. */
+int fd_read_all(int fd, struct buf *out, struct verr *);
+
 /* Writes all n bytes to fd, blocking. */
 int fd_write_all(int fd, const void *, size_t n, struct verr *);
 

@@ -66,6 +66,14 @@ test_l01_refusals_name_the_line(void **state)
 			"t.conf: web_waiting must be below"},
 		{"slots = 2\nrunning_max = 3\n",
 			"t.conf: running_max is above slots"},
+		{"slot_uid_first = 61000\n",
+			"t.conf: the slots' ids 61000 to 61127 cover web_user"},
+		{"slot_uid_first = 61101\n",
+			"t.conf: the slots' ids 61101 to 61228 cover "
+			"queue_user (61101)"},
+		{"web_user = 5\nqueue_user = 6\nslot_uid_first = 61000\n"
+		 "group = 61127\n",
+			"t.conf: the slots' ids 61000 to 61127 cover group"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct conf c;
@@ -91,7 +99,14 @@ test_files(void **state)
 	assert_int_equal(c.slots, 99);
 	assert_int_equal(chmod(path, 0666), 0);
 	assert_int_equal(conf_load(path, &c, &e), -1);
-	assert_non_null(strstr(e.msg, "chmod o-w"));
+	assert_non_null(strstr(e.msg, "chmod go-w"));
+	assert_int_equal(chmod(path, 0660), 0);
+	assert_int_equal(conf_load(path, &c, &e), getegid() == 0 ? 0 : -1);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path, 0, 7), 0);
+		assert_int_equal(conf_load(path, &c, &e), -1);
+		assert_non_null(strstr(e.msg, "chmod go-w"));
+	}
 	unlink(path);
 	assert_int_equal(conf_load(path, &c, &e), -1);
 	assert_int_equal(e.kind, VERR_HOST);

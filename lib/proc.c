@@ -162,8 +162,12 @@ proc_spawn(const struct proc_spec *s, pid_t *ret_pid, int *ret_pidfd,
 		return verr_set(e, VERR_HOST, why, "starting %s", s->path);
 	}
 	int pidfd = proc_pidfd(pid, e);
-	if (pidfd == -1)
+	if (pidfd == -1) {
+		/* Not yet waited for, so the number is still its own. */
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
 		return -1;
+	}
 	*ret_pid = pid;
 	*ret_pidfd = pidfd;
 	return 0;

@@ -5,7 +5,7 @@
 #include "exchange.h"
 
 #define AUTH_SECRET_BYTES 44 /* 32 random bytes in base64url, and the NUL */
-#define AUTH_KEY_PREFIX "vlc_"
+#define AUTH_KEY_PREFIX "vk_"
 
 /* 32 random bytes as text. */
 void auth_secret(char out[AUTH_SECRET_BYTES]);

@@ -227,7 +227,9 @@ set_up(struct db *db, const char *path, struct verr *e)
 		tune(db->sql, path, e) == -1 || sync_folder(path, e) == -1 ||
 		prepare(db, e) == -1)
 		return -1;
-	return gate_open(path, &db->gate, e);
+	if (db->role == DB_ADMIN)
+		return 0;
+	return gate_open(path, db->role == DB_WEB, &db->gate, e);
 }
 
 int

@@ -1,20 +1,26 @@
 /*
- * The gate: a mutex in a file beside the database, shared by every process
- * that writes. SQLite's own lock makes waiters sleep and try again, so under
- * many writers some wait for seconds (host facts: four claimers and more);
- * here they sleep in the kernel and are woken when it is their turn.
+ * The gate: a lock in a file beside the database, shared by web and queue.
+ * SQLite's own lock makes waiters sleep and try again, so under many writers
+ * some wait for seconds (host facts: four claimers and more); here they sleep
+ * in the kernel and are woken when it is their turn.
  *
  * It is a courtesy, not a safety: SQLite's lock still decides. So whoever
- * waits too long, or finds the mutex unusable, goes on without it. A holder
- * that dies gives it up (pthread_mutexattr_setrobust(3)). The file is made
- * anew after each boot, because what a mutex holds means nothing then.
+ * waits too long, or finds that the holder has died, takes it over. The lock
+ * is one number, the holder's process id and a bit that others wait
+ * (futex(2)): nothing in the file is followed as a pointer, so the worst that
+ * a web worker in strange hands can do with it is to make others wait, and
+ * that SQLite's lock lets it do as well. The administrator's programs run as
+ * root and stay away from it.
  *
- * The file also has slots in which a process that finds the turn taken leaves
- * its submission for the next holder to commit along; see db_group.c.
+ * A second file, of the web alone, has slots in which a process that finds
+ * somebody leading leaves its submission to be committed along; db_group.c.
+ *
+ * Both are made anew after each boot, because process ids mean nothing then.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +34,9 @@
 #include "fd.h"
 #include "poison.h"
 
-#define GATE_MAGIC 0x76676132u /* raised when the layout changes */
+#define GATE_MAGIC 0x76676133u /* raised when a layout changes */
+#define WAITERS 0x80000000u /* in a lock: somebody sleeps */
+#define LOOK_MS 50 /* how long one sleeps before looking at the holder */
 
 static int
 lock_file(int fd, short type)
@@ -41,107 +49,98 @@ lock_file(int fd, short type)
 	return r;
 }
 
-static int
-read_boot_id(char out[40], struct verr *e)
-{
-	struct buf v_autobuf text = BUF(39);
-	if (fd_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &text,
-		    e) == -1)
-		return -1;
-	memset(out, 0, 40);
-	memcpy(out, buf_text(&text), text.len);
-	return 0;
-}
-
-static int
-make_mutex(pthread_mutex_t *m)
-{
-	pthread_mutexattr_t a;
-	int r = pthread_mutexattr_init(&a);
-	if (r != 0)
-		return r;
-	r = pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
-	if (r == 0)
-		r = pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
-	if (r == 0)
-		r = pthread_mutex_init(m, &a);
-	pthread_mutexattr_destroy(&a);
-	return r;
-}
-
 /* Called under the file's lock, so that one process initialises. */
 static int
-set_up(struct gate_file *f, struct verr *e)
+set_up(struct gate_head *h, size_t size, struct verr *e)
 {
-	char boot_id[sizeof(f->boot_id)];
-	if (read_boot_id(boot_id, e) == -1)
+	struct buf v_autobuf boot_id = BUF(sizeof(h->boot_id) - 1);
+	if (fd_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &boot_id,
+		    e) == -1)
 		return -1;
-	if (f->magic == GATE_MAGIC &&
-		memcmp(f->boot_id, boot_id, sizeof(boot_id)) == 0)
+	if (h->magic == GATE_MAGIC &&
+		memcmp(h->boot_id, boot_id.data, boot_id.len) == 0)
 		return 0;
-	memset(f, 0, sizeof(*f));
-	int r = make_mutex(&f->turn);
-	if (r == 0)
-		r = make_mutex(&f->leading);
-	if (r != 0)
-		return verr_set(e, VERR_HOST, r, "a mutex between processes");
-	memcpy(f->boot_id, boot_id, sizeof(boot_id));
-	f->magic = GATE_MAGIC;
+	memset(h, 0, size);
+	memcpy(h->boot_id, boot_id.data, boot_id.len);
+	h->magic = GATE_MAGIC;
 	return 0;
 }
 
 static int
-map_file(int fd, gid_t group, struct gate_file **ret, struct verr *e)
+map_file(int fd, gid_t group, size_t size, void **ret, struct verr *e)
 {
 	struct stat st;
 	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))
 		return verr_set(e, VERR_HOST, errno, "not a regular file");
-	if (st.st_size < (off_t)sizeof(struct gate_file)) {
+	if (st.st_size < (off_t)size) {
 		/* Whoever makes it must leave it open to the group. */
 		(void)fchmod(fd, 0660);
 		if (geteuid() == 0)
 			(void)!fchown(fd, (uid_t)-1, group);
-		int r = posix_fallocate(fd, 0, sizeof(struct gate_file));
+		int r = posix_fallocate(fd, 0, (off_t)size);
 		if (r != 0)
 			return verr_set(e, VERR_HOST, r, "making room");
 	}
-	void *p = mmap(NULL, sizeof(struct gate_file), PROT_READ | PROT_WRITE,
-		MAP_SHARED, fd, 0);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return verr_set(e, VERR_HOST, errno, "mapping it");
-	if (set_up(p, e) == -1) {
-		munmap(p, sizeof(struct gate_file));
+	if (set_up(p, size, e) == -1) {
+		munmap(p, size);
 		return -1;
 	}
 	*ret = p;
 	return 0;
 }
 
-int
-gate_open(const char *db_path, struct gate **ret, struct verr *e)
+/*
+ * In a sticky folder the kernel refuses O_CREAT on what another user made
+ * (proc(5), protected_regular).
+ */
+static int
+open_or_make(const char *path)
+{
+	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC;
+	int fd = open(path, flags);
+	if (fd == -1 && errno == ENOENT)
+		fd = open(path, flags | O_CREAT | O_EXCL, 0660);
+	if (fd == -1 && errno == EEXIST)
+		fd = open(path, flags);
+	return fd;
+}
+
+static int
+share(const char *db_path, const char *suffix, size_t size, void **ret,
+	struct verr *e)
 {
 	char path[300];
-	snprintf(path, sizeof(path), "%s.gate", db_path);
-	int v_autoclose fd =
-		open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0660);
-	if (fd == -1)
-		return verr_set(e, VERR_HOST, errno, "%s", path);
-	struct gate *g = calloc(1, sizeof(*g));
-	if (g == NULL)
-		return verr_set(e, VERR_HOST, ENOMEM, "%s", path);
+	snprintf(path, sizeof(path), "%s%s", db_path, suffix);
+	int v_autoclose fd = open_or_make(path);
 	struct stat db;
-	int r = stat(db_path, &db);
-	if (r == 0)
-		r = lock_file(fd, F_WRLCK);
-	if (r == -1)
-		verr_set(e, VERR_HOST, errno, "locking it");
-	else
-		r = map_file(fd, db.st_gid, &g->shared, e);
+	if (fd == -1 || stat(db_path, &db) == -1 ||
+		lock_file(fd, F_WRLCK) == -1)
+		return verr_set(e, VERR_HOST, errno, "%s", path);
+	int r = map_file(fd, db.st_gid, size, ret, e);
 	/* The mapping keeps the open file, so closing would not unlock it. */
 	(void)lock_file(fd, F_UNLCK);
+	return r == -1 ? verr_wrap(e, "%s", path) : 0;
+}
+
+int
+gate_open(const char *db_path, bool group, struct gate **ret, struct verr *e)
+{
+	struct gate *g = calloc(1, sizeof(*g));
+	if (g == NULL)
+		return verr_set(e, VERR_HOST, ENOMEM, "%s", db_path);
+	g->me = (uint32_t)getpid();
+	void *turn = NULL, *slots = NULL;
+	int r = share(db_path, ".gate", sizeof(*g->turn), &turn, e);
+	g->turn = turn;
+	if (r == 0 && group)
+		r = share(db_path, ".group", sizeof(*g->group), &slots, e);
+	g->group = slots;
 	if (r == -1) {
-		free(g);
-		return verr_wrap(e, "%s", path);
+		gate_close(g);
+		return -1;
 	}
 	*ret = g;
 	return 0;
@@ -154,47 +153,99 @@ gate_close(struct gate *g)
 		return;
 	gate_leave(g);
 	gate_lead_done(g);
-	munmap(g->shared, sizeof(*g->shared));
+	if (g->turn != NULL)
+		munmap(g->turn, sizeof(*g->turn));
+	if (g->group != NULL)
+		munmap(g->group, sizeof(*g->group));
 	free(g);
 }
 
-/* A mutex whose last holder died is as good as any. */
-static bool
-got(pthread_mutex_t *m, int r)
+bool
+gate_gone(pid_t pid)
 {
-	if (r == EOWNERDEAD)
-		r = pthread_mutex_consistent(m);
-	return r == 0;
+	return pid <= 0 || (kill(pid, 0) == -1 && errno == ESRCH);
 }
 
-static bool
-lock(pthread_mutex_t *m)
+static int
+futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t ms)
 {
-	struct timespec until;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += DB_BUSY_MS / 1000;
-	return got(m, pthread_mutex_clocklock(m, CLOCK_MONOTONIC, &until));
+	struct timespec t = {
+		.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * VTIME_NS_PER_MS};
+	return (int)syscall(SYS_futex, word, FUTEX_WAIT, value, &t, NULL, 0);
+}
+
+static void
+futex_wake(_Atomic uint32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/*
+ * Without wait: false when somebody holds it, alive or not. Who waits looks
+ * now and then whether the holder lives.
+ */
+static bool
+lock(_Atomic uint32_t *word, uint32_t me, bool wait)
+{
+	uint32_t seen = 0, mark = 0;
+	int64_t end = vtime_mono_ns() + DB_BUSY_MS * VTIME_NS_PER_MS;
+	bool look = false;
+	for (;;) {
+		bool mine = seen == 0 ||
+			(look && gate_gone((pid_t)(seen & ~WAITERS))) ||
+			vtime_mono_ns() > end;
+		if (mine) {
+			if (atomic_compare_exchange_strong(
+				    word, &seen, me | mark))
+				return true;
+			continue;
+		}
+		if (!wait)
+			return false;
+		if ((seen & WAITERS) == 0 &&
+			!atomic_compare_exchange_strong(
+				word, &seen, seen | WAITERS))
+			continue;
+		/* Others may sleep as well: who wakes up says so for them. */
+		mark = WAITERS;
+		look = futex_wait(word, seen | WAITERS, LOOK_MS) == -1 &&
+			errno == ETIMEDOUT;
+		seen = atomic_load(word);
+	}
+}
+
+/* One that was taken over meanwhile is not ours to give. */
+static void
+unlock(_Atomic uint32_t *word, uint32_t me)
+{
+	uint32_t seen = me;
+	if (atomic_compare_exchange_strong(word, &seen, 0) ||
+		(seen & ~WAITERS) != me)
+		return;
+	atomic_store(word, 0);
+	futex_wake(word);
 }
 
 void
 gate_enter(struct gate *g)
 {
-	g->held = lock(&g->shared->turn);
+	if (g != NULL)
+		g->held = lock(&g->turn->turn, g->me, true);
 }
 
 void
 gate_leave(struct gate *g)
 {
-	if (g->held)
-		pthread_mutex_unlock(&g->shared->turn);
+	if (g == NULL || !g->held)
+		return;
 	g->held = false;
+	unlock(&g->turn->turn, g->me);
 }
 
 bool
 gate_lead(struct gate *g, bool wait)
 {
-	pthread_mutex_t *m = &g->shared->leading;
-	g->leads = wait ? lock(m) : got(m, pthread_mutex_trylock(m));
+	g->leads = lock(&g->group->leading, g->me, wait);
 	return g->leads;
 }
 
@@ -204,12 +255,12 @@ gate_lead_done(struct gate *g)
 	if (!g->leads)
 		return;
 	g->leads = false;
-	pthread_mutex_unlock(&g->shared->leading);
+	unlock(&g->group->leading, g->me);
 	/* Somebody who put a submission there leads the next group. */
 	for (int i = 0; i < GATE_SLOTS; i++) {
 		uint32_t ready = SLOT_READY;
 		if (atomic_compare_exchange_strong(
-			    &g->shared->state[i], &ready, SLOT_LEAD)) {
+			    &g->group->state[i], &ready, SLOT_LEAD)) {
 			gate_wake(g, i);
 			return;
 		}
@@ -219,15 +270,11 @@ gate_lead_done(struct gate *g)
 void
 gate_wake(struct gate *g, int slot)
 {
-	syscall(SYS_futex, &g->shared->state[slot], FUTEX_WAKE, 1, NULL, NULL,
-		0);
+	futex_wake(&g->group->state[slot]);
 }
 
 void
 gate_wait(struct gate *g, int slot, uint32_t state, int64_t ms)
 {
-	struct timespec t = {
-		.tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * VTIME_NS_PER_MS};
-	syscall(SYS_futex, &g->shared->state[slot], FUTEX_WAIT, state, &t, NULL,
-		0);
+	(void)futex_wait(&g->group->state[slot], state, ms);
 }

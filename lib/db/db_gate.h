@@ -1,8 +1,7 @@
-/* The file that processes who write share; for db_gate.c and db_group.c. */
+/* The files that processes who write share; for db_gate.c and db_group.c. */
 #ifndef DB_GATE_H
 #define DB_GATE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "db_int.h"
@@ -32,21 +31,35 @@ struct slot {
 	struct verr e;
 };
 
-struct gate_file {
+struct gate_head {
 	uint32_t magic;
 	char boot_id[40];
-	pthread_mutex_t turn; /* of a write transaction */
-	pthread_mutex_t leading; /* of a group, from its start to its sync */
+};
+
+/* Locks are 0, or the holder's process id and a bit; each is a futex. */
+struct gate_turn {
+	struct gate_head head;
+	_Atomic uint32_t turn; /* of a write transaction */
+};
+
+struct gate_group {
+	struct gate_head head;
+	_Atomic uint32_t leading; /* of a group, from its start to its sync */
 	_Atomic uint32_t state[GATE_SLOTS]; /* each a futex */
 	struct slot slots[GATE_SLOTS];
 };
 
 struct gate {
-	struct gate_file *shared;
+	struct gate_turn *turn;
+	struct gate_group *group; /* NULL: not of the web */
+	uint32_t me;
 	bool held; /* the turn */
 	bool leads;
 	unsigned char copy[GATE_SLOT_BYTES]; /* of a slot, while it is used */
 };
+
+/* Whether there is no such process. */
+bool gate_gone(pid_t);
 
 /* Becomes the leader: with wait after the one before, else if there is none. */
 bool gate_lead(struct gate *, bool wait);

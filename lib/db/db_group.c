@@ -12,11 +12,11 @@
  * workload was to have, looks whether it is there, syncs or starts over. A
  * submission makes the transaction fail: it gets the error, and everybody
  * else tries alone. What lies in a slot is copied before it is read, and read
- * within its bounds; every process that may write it has the same user.
+ * within its bounds, and so is an answer; the file is of the web's user alone,
+ * and who writes nonsense into it spoils submissions, no process.
  */
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -181,7 +181,7 @@ static int
 submit_slot(struct db *db, int slot, struct member *m)
 {
 	struct gate *g = db->gate;
-	const struct slot *s = &g->shared->slots[slot];
+	const struct slot *s = &g->group->slots[slot];
 	struct db_submission sub;
 	struct db_file files[FILES_MAX];
 	char id[ULID_TEXT_BYTES];
@@ -207,11 +207,11 @@ harmless(const struct member *m)
 static void
 answer(struct gate *g, const struct member *m, enum slot_state state)
 {
-	struct slot *s = &g->shared->slots[m->slot];
+	struct slot *s = &g->group->slots[m->slot];
 	s->answer = m->answer;
 	s->e = m->e;
 	memcpy(s->ret_id, m->ret_id, sizeof(s->ret_id));
-	atomic_store(&g->shared->state[m->slot], state);
+	atomic_store(&g->group->state[m->slot], state);
 	gate_wake(g, m->slot);
 }
 
@@ -219,7 +219,7 @@ answer(struct gate *g, const struct member *m, enum slot_state state)
 static bool
 gather(struct db *db, struct member *members, size_t *count)
 {
-	struct gate_file *f = db->gate->shared;
+	struct gate_group *f = db->gate->group;
 	for (int i = 0; i < GATE_SLOTS; i++) {
 		uint32_t state = atomic_load(&f->state[i]);
 		if (state != SLOT_READY && state != SLOT_LEAD)
@@ -306,20 +306,15 @@ lead(struct db *db, const struct db_submission *s, uint64_t queue_max,
 	return r;
 }
 
-static bool
-gone(pid_t pid)
-{
-	return kill(pid, 0) == -1 && errno == ESRCH;
-}
-
 /* Whether a slot may be had: free, or left behind by a dead owner. */
 static bool
-seize(struct gate_file *f, int i)
+seize(struct gate_group *f, int i)
 {
 	uint32_t state = atomic_load(&f->state[i]);
 	const struct slot *s = &f->slots[i];
 	if (state != SLOT_FREE &&
-		(!gone(s->owner) || (state == SLOT_TAKEN && !gone(s->leader))))
+		(!gate_gone(s->owner) ||
+			(state == SLOT_TAKEN && !gate_gone(s->leader))))
 		return false;
 	return atomic_compare_exchange_strong(
 		&f->state[i], &state, SLOT_FILLING);
@@ -330,7 +325,7 @@ static int
 leave_in_slot(struct gate *g, const struct db_submission *s, uint64_t queue_max,
 	const char *id)
 {
-	struct gate_file *f = g->shared;
+	struct gate_group *f = g->group;
 	int first = (int)(getpid() % GATE_SLOTS);
 	for (int n = 0; n < GATE_SLOTS; n++) {
 		int i = (first + n) % GATE_SLOTS;
@@ -351,7 +346,7 @@ enum outcome { OUTCOME_ANSWERED, OUTCOME_LEAD, OUTCOME_ALONE, OUTCOME_LOST };
 
 /* Takes a slot back before any leader had it. */
 static bool
-withdraw(struct gate_file *f, int slot)
+withdraw(struct gate_group *f, int slot)
 {
 	uint32_t ready = SLOT_READY, asked = SLOT_LEAD;
 	return atomic_compare_exchange_strong(
@@ -360,19 +355,34 @@ withdraw(struct gate_file *f, int slot)
 			&f->state[slot], &asked, SLOT_FREE);
 }
 
+/* An answer as any process may have left it, made safe to use. */
+static void
+take_answer(const struct slot *s, struct member *m)
+{
+	m->answer = s->answer;
+	m->e = s->e;
+	m->e.msg[sizeof(m->e.msg) - 1] = '\0';
+	memcpy(m->ret_id, s->ret_id, sizeof(m->ret_id));
+	m->ret_id[ULID_CHARS] = '\0';
+	bool sound = m->answer == -1
+		? m->e.kind > VERR_NONE && m->e.kind < VERR_KINDS
+		: (m->answer == 0 || m->answer == 1) && ulid_valid(m->ret_id);
+	if (!sound)
+		m->answer =
+			verr_set(&m->e, VERR_BUG, 0, "an answer without sense");
+}
+
 /* Waits until the slot is answered, or says what its owner is to do. */
 static enum outcome
 follow(struct gate *g, int slot, struct member *m)
 {
-	struct gate_file *f = g->shared;
+	struct gate_group *f = g->group;
 	struct slot *s = &f->slots[slot];
 	int64_t end = vtime_mono_ns() + 2 * DB_BUSY_MS * VTIME_NS_PER_MS;
 	for (bool late = false;; late = true) {
 		uint32_t state = atomic_load(&f->state[slot]);
 		if (state == SLOT_DONE || state == SLOT_ALONE) {
-			m->answer = s->answer;
-			m->e = s->e;
-			memcpy(m->ret_id, s->ret_id, sizeof(m->ret_id));
+			take_answer(s, m);
 			atomic_store(&f->state[slot], SLOT_FREE);
 			return state == SLOT_DONE ? OUTCOME_ANSWERED
 						  : OUTCOME_ALONE;
@@ -384,7 +394,7 @@ follow(struct gate *g, int slot, struct member *m)
 			gate_lead_done(g);
 			continue;
 		}
-		if (state == SLOT_TAKEN && gone(s->leader)) {
+		if (state == SLOT_TAKEN && gate_gone(s->leader)) {
 			atomic_store(&f->state[slot], SLOT_FREE);
 			return OUTCOME_LOST;
 		}
@@ -421,6 +431,7 @@ db_workload_insert(struct db *db, const struct db_submission *s,
 		return -1;
 	if (db->in_tx)
 		return submit_one(db, s, queue_max, id, ret_id, e);
+	assert(db->role == DB_WEB);
 	if (gate_lead(db->gate, false))
 		return lead(db, s, queue_max, id, ret_id, e);
 	int slot = leave_in_slot(db->gate, s, queue_max, id);

@@ -20,7 +20,7 @@ struct db {
 	bool sealed; /* no statement may be prepared any more */
 	bool in_tx; /* between db_begin and its end */
 	const char *denied; /* what the authorizer last refused */
-	struct gate *gate;
+	struct gate *gate; /* NULL: an administrator's */
 	sqlite3_stmt *statements[SQL_NAMES];
 	char path[256];
 };
@@ -93,8 +93,12 @@ struct now now_text(void);
 /* The time in a ULID, milliseconds since 1970. */
 int64_t ulid_ms(const char *id);
 
-/* The gate in front of write transactions; db_gate.c. */
-int gate_open(const char *db_path, struct gate **ret, struct verr *e);
+/*
+ * The gate in front of write transactions; db_gate.c. With `group` also the
+ * place where submissions meet. NULL is a gate that stands open.
+ */
+int gate_open(
+	const char *db_path, bool group, struct gate **ret, struct verr *e);
 void gate_close(struct gate *);
 /* Takes the turn; on return the caller is alone among those who ask. */
 void gate_enter(struct gate *);

@@ -321,8 +321,9 @@ make(const char *folder, const char *name, char *path, size_t room)
 static void
 clean(const char *path)
 {
-	static const char *const suffixes[] = {"", "-wal", "-shm", ".gate"};
-	for (size_t i = 0; i < 4; i++) {
+	static const char *const suffixes[] = {
+		"", "-wal", "-shm", ".gate", ".group"};
+	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		char name[300];
 		snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
 		unlink(name);

@@ -65,8 +65,8 @@ void
 fixture_remove(struct fixture *f)
 {
 	static const char *const suffixes[] = {"", "-wal", "-shm", ".gate",
-		".new", ".new-journal", ".new.synced", ".new-journal.synced",
-		".synced", "-wal.synced"};
+		".group", ".new", ".new-journal", ".new.synced",
+		".new-journal.synced", ".synced", "-wal.synced"};
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		char path[128];
 		snprintf(path, sizeof(path), "%s%s", f->path, suffixes[i]);

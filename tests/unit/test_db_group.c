@@ -1,4 +1,5 @@
 /* Many enqueue at once, and some of them die: i02 at the library. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,6 +207,67 @@ test_i02_killed_writers(void **state)
 	fixture_submit(f, id);
 }
 
+/* Fills a shared file with one byte, but for the head that says it is new. */
+static void
+scribble(const struct fixture *f, const char *suffix, int byte)
+{
+	char path[128];
+	unsigned char bytes[4096];
+	struct stat st;
+	const off_t head = 48;
+	snprintf(path, sizeof(path), "%s%s", f->path, suffix);
+	memset(bytes, byte, sizeof(bytes));
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(fstat(fd, &st), 0);
+	for (off_t at = head; at < st.st_size; at += (off_t)sizeof(bytes)) {
+		off_t left = st.st_size - at;
+		size_t n = left < (off_t)sizeof(bytes) ? (size_t)left
+						       : sizeof(bytes);
+		assert_int_equal(pwrite(fd, bytes, n, at), n);
+	}
+	close(fd);
+}
+
+/* Whatever lies in the shared files, writers go on. */
+static void
+test_shared_files_of_nonsense(void **state)
+{
+	struct fixture *f = *state;
+	static const int bytes[] = {0xff, 0x41, 0x01, 0x05, 0x80};
+	for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
+		char id[ULID_TEXT_BYTES];
+		scribble(f, ".gate", bytes[i]);
+		scribble(f, ".group", bytes[i]);
+		assert_int_equal(db_begin(f->queue, &f->e), 0);
+		assert_int_equal(db_commit(f->queue, false, &f->e), 0);
+		fixture_submit(f, id);
+	}
+}
+
+/* What runs as root shares no memory with the web. */
+static void
+test_admin_stays_away(void **state)
+{
+	struct fixture *f = *state;
+	fixture_close(f);
+	char gate[128], group[128];
+	snprintf(gate, sizeof(gate), "%s.gate", f->path);
+	snprintf(group, sizeof(group), "%s.group", f->path);
+	assert_int_equal(unlink(gate), 0);
+	assert_int_equal(unlink(group), 0);
+	struct db *v_autodb admin = NULL;
+	int64_t id;
+	assert_int_equal(db_open(f->path, DB_ADMIN, &admin, &f->e), 0);
+	assert_int_equal(db_user_add(admin, "eve", NULL, false, &id, &f->e), 0);
+	assert_int_equal(access(gate, F_OK), -1);
+	struct db *v_autodb queue = NULL;
+	assert_int_equal(db_open(f->path, DB_QUEUE, &queue, &f->e), 0);
+	assert_int_equal(access(gate, F_OK), 0);
+	assert_int_equal(access(group, F_OK), -1);
+	fixture_open(f);
+}
+
 #define CASE(name) \
 	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
@@ -214,6 +277,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_many_at_once),
 		CASE(test_i02_killed_writers),
+		CASE(test_shared_files_of_nonsense),
+		CASE(test_admin_stays_away),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -521,11 +521,9 @@ struct db_lease {
 	int64_t run_id;
 	const char *workload_id;
 	const char *token;
-	const char *node;
 	const char *boot_id;
-	int64_t lease_until_ms;
+	int64_t lease_until_ms; /* CLOCK_BOOTTIME */
 	int64_t attempt;
-	enum tier isolation;
 	bool started; /* guest code may have run */
 	bool cancelled;
 };

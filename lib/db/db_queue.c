@@ -361,14 +361,11 @@ db_lease_each(struct db *db, db_lease_cb *cb, void *arg, struct verr *e)
 		struct db_lease l = {.run_id = col_i64(&q, 0),
 			.workload_id = col_text(&q, 1),
 			.token = col_text(&q, 2),
-			.node = col_text(&q, 3),
-			.boot_id = col_text(&q, 4),
-			.lease_until_ms = col_i64(&q, 5),
-			.attempt = col_i64(&q, 6),
-			.started = col_i64(&q, 8) != 0,
-			.cancelled = col_i64(&q, 9) != 0};
-		if (col_tier(&q, 7, &l.isolation, e) == -1)
-			return -1;
+			.boot_id = col_text(&q, 3),
+			.lease_until_ms = col_i64(&q, 4),
+			.attempt = col_i64(&q, 5),
+			.started = col_i64(&q, 6) != 0,
+			.cancelled = col_i64(&q, 7) != 0};
 		r = cb(arg, &l, e);
 	}
 	return r == -1 ? -1 : 0;

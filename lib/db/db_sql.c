@@ -359,8 +359,8 @@ const struct sql_statement sql_statements[] = {
 				    " started_at = NULL WHERE id = ?1",
 		SQL_QUEUE},
 	[SQL_LEASES] =
-		{"SELECT r.id, r.workload_id, r.token, r.node,"
-		 " r.boot_id, r.lease_until_ms, r.attempt, r.isolation,"
+		{"SELECT r.id, r.workload_id, r.token,"
+		 " r.boot_id, r.lease_until_ms, r.attempt,"
 		 " r.started_at IS NOT NULL, w.cancel_requested_at IS NOT NULL"
 		 " FROM runs r JOIN workloads w ON w.id = r.workload_id"
 		 " WHERE r.status = 'running' ORDER BY r.id",

@@ -37,14 +37,32 @@ struct left {
 
 struct lefts {
 	struct queue *q;
+	const char *why; /* what became of them */
+	bool expired_only;
 	struct left *all;
 	size_t count, room;
 };
+
+/* Renewed in time, or about to be: its run sits here. */
+static bool
+is_alive(const struct queue *q, const struct db_lease *l)
+{
+	if (l->lease_until_ms > q->now_ns / VTIME_NS_PER_MS &&
+		strcmp(l->boot_id, q->boot_id) == 0)
+		return true;
+	for (unsigned i = 0; i < q->seat_count; i++)
+		if (q->seats[i].run != NULL &&
+			q->seats[i].run->run_id == l->run_id)
+			return true;
+	return false;
+}
 
 static int
 on_lease(void *arg, const struct db_lease *l, struct verr *e)
 {
 	struct lefts *x = arg;
+	if (x->expired_only && is_alive(x->q, l))
+		return 0;
 	if (x->count == x->room) {
 		size_t room = x->room == 0 ? 64 : x->room * 2;
 		struct left *all = reallocarray(x->all, room, sizeof(*all));
@@ -66,9 +84,9 @@ on_lease(void *arg, const struct db_lease *l, struct verr *e)
 }
 
 static int
-settle_left(struct queue *q, const struct left *l, struct verr *e)
+settle_left(
+	struct queue *q, const struct left *l, const char *why, struct verr *e)
 {
-	static const char why[] = "the runner ended while this ran";
 	struct settle s = settle_decide(&l->facts);
 	struct db_event event = {.workload_id = l->workload_id,
 		.what = "recovered",
@@ -97,7 +115,7 @@ settle_all(struct queue *q, const struct lefts *x, struct verr *e)
 	if (db_begin(q->db, e) == -1)
 		return -1;
 	for (size_t i = 0; i < x->count; i++) {
-		if (settle_left(q, &x->all[i], e) == -1) {
+		if (settle_left(q, &x->all[i], x->why, e) == -1) {
 			db_rollback(q->db);
 			return -1;
 		}
@@ -113,13 +131,31 @@ settle_all(struct queue *q, const struct lefts *x, struct verr *e)
 int
 leases_recover(struct queue *q, struct verr *e)
 {
-	struct lefts x = {.q = q};
+	struct lefts x = {.q = q, .why = "the runner ended while this ran"};
 	int r = db_lease_each(q->db, on_lease, &x, e);
 	if (r != -1 && x.count > 0)
 		r = settle_all(q, &x, e);
 	if (r != -1 && x.count > 0)
 		log_info("recovery: %zu runs of an earlier life settled",
 			x.count);
+	free(x.all);
+	return r;
+}
+
+int
+leases_expire(struct queue *q, struct verr *e)
+{
+	struct lefts x = {.q = q,
+		.why = "nobody renewed the claim of this run",
+		.expired_only = true};
+	int r = db_lease_each(q->db, on_lease, &x, e);
+	if (r != -1 && x.count > 0)
+		r = settle_all(q, &x, e);
+	for (size_t i = 0; r != -1 && i < x.count; i++)
+		log_warn("the claim of %s had run out; it is settled",
+			x.all[i].workload_id);
+	/* Viewers and waiters read the row when their patience ends. */
+	q->look |= r != -1 && x.count > 0;
 	free(x.all);
 	return r;
 }

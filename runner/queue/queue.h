@@ -75,6 +75,7 @@ struct run {
 	enum reason reason;
 	bool gave_back;
 	bool lost; /* the claim is not ours any more: write nothing */
+	bool spoiled; /* the database refused it: its keeper is of no use */
 };
 
 enum seat_state { SEAT_FREE, SEAT_MAKING, SEAT_WARM, SEAT_BUSY, SEAT_ENDING };
@@ -272,6 +273,8 @@ int cancel_all(struct queue *, struct verr *);
 /* leases.c: heartbeats, and what an earlier life left. */
 int leases_renew(struct queue *, struct verr *);
 int leases_recover(struct queue *, struct verr *);
+/* Settles what says "running" here, has no seat and was not renewed. */
+int leases_expire(struct queue *, struct verr *);
 
 /* probe.c: which tiers are usable here. */
 /* Starts the probes that are due. */

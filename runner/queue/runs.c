@@ -458,6 +458,28 @@ write_parts(struct queue *q, struct run *r, struct verr *e)
 	return ours;
 }
 
+/*
+ * The database refuses what came of this run, and would refuse it again. What
+ * is not written yet is let go, and the run ends as Vulcan's own failure.
+ */
+static void
+spoil(struct run *r, const struct verr *why)
+{
+	struct verr e;
+	log_verr(why, "run of %s cannot be recorded as it is", r->id);
+	verr_set(&r->platform, VERR_BUG, 0, "its result cannot be recorded");
+	(void)chunks_end(&r->log, &e);
+	if (r->log.first != NULL)
+		r->log.next_seq = r->log.first->seq;
+	while (r->log.first != NULL)
+		chunk_free(chunks_take(&r->log));
+	buf_reset(&r->output);
+	buf_reset(&r->error);
+	buf_reset(&r->compiled);
+	r->has_result = false;
+	r->ended = r->spoiled = true;
+}
+
 int
 run_write(struct queue *q, struct run *r, bool *ret_durable, struct verr *e)
 {
@@ -465,9 +487,11 @@ run_write(struct queue *q, struct run *r, bool *ret_durable, struct verr *e)
 		return 0;
 	int ours = write_parts(q, r, e);
 	if (ours == -1 && e->kind == VERR_BUG) {
-		/* One run that cannot be written must not stop the others. */
-		log_verr(e, "run of %s is dropped", r->id);
-		ours = 0;
+		/* A part of it may be written: nothing of this turn stays. */
+		if (r->spoiled)
+			r->lost = true;
+		else
+			spoil(r, e);
 	}
 	if (ours == -1)
 		return -1;

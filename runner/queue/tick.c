@@ -102,9 +102,16 @@ write_all(struct queue *q, bool *durable, struct verr *e)
 static void
 undo_all(struct queue *q)
 {
-	for (unsigned i = 0; i < q->seat_count; i++)
-		if (q->seats[i].run != NULL)
-			run_undo(q->seats[i].run);
+	for (unsigned i = 0; i < q->seat_count; i++) {
+		struct seat *s = &q->seats[i];
+		if (s->run == NULL)
+			continue;
+		run_undo(s->run);
+		if (s->run->spoiled && s->state != SEAT_ENDING) {
+			s->state = SEAT_ENDING;
+			seat_kill(q, i);
+		}
+	}
 	claim_undo(q);
 	q->settled_count = 0;
 	q->look_cancel = true;
@@ -270,6 +277,8 @@ slow_turn(struct queue *q)
 	q->bell.complained = made == -1;
 	if (made == 1)
 		q->rewatch = true;
+	if (q->retry_ns <= q->now_ns && leases_expire(q, &e) == -1)
+		on_db_failure(q, &e);
 	announce_farewells(q);
 	warm_shrink(q);
 	show_stats(q);

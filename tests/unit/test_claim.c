@@ -133,6 +133,75 @@ test_users_take_turns(void **state)
 	seats_done(&q);
 }
 
+/* A claim without a seat lasts as long as its lease. */
+static void
+test_lease_runs_out(void **state)
+{
+	struct fixture *f = *state;
+	char id[ULID_TEXT_BYTES];
+	fixture_submit(f, id);
+	queue_begin(f, 2);
+	claim_turns(f);
+	assert_int_equal(runs(), 1);
+	q.now_ns += 3600 * 1000 * VTIME_NS_PER_MS;
+	assert_int_equal(leases_expire(&q, &f->e), 0);
+	static const char running[] =
+		"SELECT count(*) FROM workloads WHERE status = 'running'";
+	assert_int_equal(fixture_ask(f, running), 1);
+	end_one();
+	q.now_ns -= 3600 * 1000 * VTIME_NS_PER_MS;
+	assert_int_equal(leases_expire(&q, &f->e), 0);
+	assert_int_equal(fixture_ask(f, running), 1);
+	q.now_ns += 3600 * 1000 * VTIME_NS_PER_MS;
+	q.look = false;
+	assert_int_equal(leases_expire(&q, &f->e), 0);
+	assert_int_equal(fixture_ask(f, running), 0);
+	assert_int_equal(
+		fixture_ask(
+			f, "SELECT count(*) FROM runs WHERE status = 'lost'"),
+		1);
+	assert_true(q.look);
+	seats_done(&q);
+}
+
+/* A result that the schema refuses ends its run, and no other's. */
+static void
+test_result_that_cannot_be_recorded(void **state)
+{
+	struct fixture *f = *state;
+	char id[ULID_TEXT_BYTES];
+	fixture_submit(f, id);
+	queue_begin(f, 2);
+	claim_turns(f);
+	struct run *r = q.seats[0].run;
+	assert_non_null(r);
+	r->claimed = r->started = r->ended = r->has_result = true;
+	r->started_due_ns = 1;
+	r->result.meta_count = 2; /* the same key twice */
+	for (int i = 0; i < 2; i++) {
+		snprintf(r->result.meta[i].key, sizeof(r->result.meta[i].key),
+			"k");
+		snprintf(r->result.meta[i].value,
+			sizeof(r->result.meta[i].value), "v");
+	}
+	bool durable = false;
+	assert_int_equal(db_begin(q.db, &f->e), 0);
+	assert_int_equal(run_write(&q, r, &durable, &f->e), -1);
+	db_rollback(q.db);
+	run_undo(r);
+	assert_true(r->spoiled);
+	assert_int_equal(db_begin(q.db, &f->e), 0);
+	assert_int_equal(run_write(&q, r, &durable, &f->e), 0);
+	assert_int_equal(db_commit(q.db, durable, &f->e), 0);
+	assert_false(r->lost);
+	assert_int_equal(
+		fixture_ask(f,
+			"SELECT count(*) FROM workloads WHERE status = 'failed'"
+			" AND reason = 'platform'"),
+		1);
+	seats_done(&q);
+}
+
 #define CASE(name) \
 	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
@@ -143,6 +212,8 @@ main(void)
 		CASE(test_user_at_maximum_is_left_alone),
 		CASE(test_no_seat_no_look),
 		CASE(test_users_take_turns),
+		CASE(test_lease_runs_out),
+		CASE(test_result_that_cannot_be_recorded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

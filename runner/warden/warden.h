@@ -15,6 +15,7 @@ struct ward {
 	int pidfd;
 	enum tier tier;
 	bool unswept; /* the keeper ended and the slot is not proven empty */
+	unsigned tries; /* to sweep it, in a row and in vain */
 	char cgroup[24];
 };
 

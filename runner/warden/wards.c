@@ -17,7 +17,9 @@
 #include "vtime.h"
 #include "warden.h"
 
-#define RETRY_NS (1000 * VTIME_NS_PER_MS)
+/* The killed give back their memory: tens of milliseconds. */
+#define RETRY_NS (20 * VTIME_NS_PER_MS)
+#define LOG_TRIES 50
 
 int
 wards_init(struct warden *w, struct verr *e)
@@ -69,8 +71,12 @@ sweep(struct warden *w, unsigned slot, enum tier tier)
 	struct backend *b = w->backends[tier];
 	if (b == NULL || backend_sweep(b, &s, &e) == 0)
 		return 0;
-	log_verr(
-		&e, "sweeping slot %u; it stays closed until that works", slot);
+	/* Once a second; who is dying as expected is worth no word at first. */
+	unsigned first = e.sys == EBUSY ? 0 : 1;
+	if (++w->wards[slot].tries % LOG_TRIES == first)
+		log_verr(&e,
+			"sweeping slot %u; it stays closed until that works",
+			slot);
 	return -1;
 }
 
@@ -79,10 +85,12 @@ release(struct warden *w, unsigned slot)
 {
 	struct ward *s = &w->wards[slot];
 	s->unswept = sweep(w, slot, s->tier) == -1;
-	if (s->unswept)
+	if (s->unswept) {
 		w->sweep_due_ns = vtime_mono_ns() + RETRY_NS;
-	else
-		tell(w, PROTO_FREE, s->tier, slot);
+		return;
+	}
+	s->tries = 0;
+	tell(w, PROTO_FREE, s->tier, slot);
 }
 
 static _Noreturn void

@@ -1070,15 +1070,6 @@ shim_boot(struct shim_text script, char *why, size_t why_size)
 }
 
 void
-shim_rehearse(void)
-{
-	HandleScope scope(isolate);
-	char why[100];
-	if (!warm_up(kept_context.Get(isolate), 0, why, sizeof(why)))
-		host->fatal("rehearsal", why);
-}
-
-void
 shim_limits(size_t heap_bytes, size_t buffer_bytes)
 {
 	isolate->RemoveNearHeapLimitCallback(near_heap_limit, heap_bytes);

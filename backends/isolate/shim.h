@@ -58,9 +58,6 @@ void shim_start(const struct shim_host *, bool jit);
 /* Makes isolate and context and evaluates the bootstrap; false: text in why. */
 bool shim_boot(struct shim_text script, char *why, size_t why_size);
 
-/* Runs a sample program once more, silently, in a child that waits. */
-void shim_rehearse(void);
-
 /* Heap and array buffer budget of this run, from here on. */
 void shim_limits(size_t heap_bytes, size_t buffer_bytes);
 

@@ -261,7 +261,7 @@ const runSample = async (name) => {
 };
 
 // A function that ran hot is compiled by whoever calls it next: this loop
-// stands apart so that no child, which warms up once more, is that one.
+// stands apart so that no child is that one.
 const spinUntil = (time) => {
   while (binding.now() < time);
 };

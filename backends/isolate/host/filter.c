@@ -36,7 +36,6 @@ static const struct {
 	{SCMP_SYS(mremap), ALWAYS},
 	{SCMP_SYS(brk), ALWAYS},
 	{SCMP_SYS(futex), ALWAYS},
-	{SCMP_SYS(poll), ALWAYS},
 	{SCMP_SYS(clock_gettime), ALWAYS},
 	{SCMP_SYS(clock_nanosleep), ALWAYS},
 	{SCMP_SYS(restart_syscall), ALWAYS},

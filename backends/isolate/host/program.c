@@ -1,6 +1,5 @@
 /* One run inside its jailed process: frames in, program, frames out. */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +18,6 @@
 
 #define EXIT_PROTOCOL 110 /* process status: the keeper spoke wrongly */
 #define EXIT_UNSETTLED 13 /* exit code: ended before its promise did */
-#define REHEARSAL_AFTER_MS 1
 #define MIB ((size_t)1 << 20)
 /* Room above the heap and buffers before the kernel refuses memory. */
 #define DATA_SLACK_MIB 512
@@ -299,26 +297,13 @@ run_to_end(void)
 	_exit(EXIT_PROTOCOL);
 }
 
-/*
- * A child that was made ahead has time: it runs a sample program once, so that
- * the pages which a run writes to are its own before the run comes. One whose
- * run follows at once does not.
- */
-static void
-rehearse(void)
-{
-	struct pollfd p = {.fd = channel, .events = POLLIN};
-	if (poll(&p, 1, REHEARSAL_AFTER_MS) == 0)
-		shim_rehearse();
-	files_clear();
-}
-
 void
 program_serve(int fd)
 {
 	channel = fd;
 	put_small(WIRE_READY, NULL, 0);
-	rehearse();
+	/* What the zygote warmed itself up with is no file of the run. */
+	files_clear();
 	struct received r = {0};
 	struct verr e;
 	if (receive(&r, &e) == -1) {

@@ -306,12 +306,19 @@ db_sync(struct db *db, struct verr *e)
 		return verr_set(e, VERR_BUG, 0, "%s has no WAL", db->path);
 	rc = wal->pMethods->xSync(
 		wal, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
-	if (rc != SQLITE_OK)
-		return verr_set(e, VERR_HOST, EIO,
-			"%s: syncing its log failed; the outcome is unknown, "
-			"check the disk",
-			db->path);
-	return 0;
+	if (rc == SQLITE_OK)
+		return 0;
+	db->unsure = true;
+	return verr_set(e, VERR_HOST, EIO,
+		"%s: syncing its log failed; the outcome is unknown, check "
+		"the disk",
+		db->path);
+}
+
+bool
+db_is_unsure(const struct db *db)
+{
+	return db->unsure;
 }
 
 int

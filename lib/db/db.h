@@ -101,11 +101,14 @@ int db_check(const char *path, int (*say)(void *, const char *), void *arg,
 /*
  * Everything between begin and commit is one transaction; begin takes the
  * write lock. commit with durable waits for the disk as told above. A failed
- * commit has rolled back unless it says "the outcome is unknown".
+ * commit has rolled back unless db_is_unsure.
  */
 int db_begin(struct db *, struct verr *);
 int db_commit(struct db *, bool durable, struct verr *);
 void db_rollback(struct db *);
+
+/* A sync has failed: nobody knows what the disk has of what was committed. */
+bool db_is_unsure(const struct db *);
 
 /* ---- workloads as the web sees them ---- */
 
@@ -352,8 +355,6 @@ int db_user_password(
 	struct db *, int64_t user_id, const char *password_hash, struct verr *);
 int db_user_by_name(
 	struct db *, const char *name, db_user_cb *, void *arg, struct verr *);
-int db_user_by_id(
-	struct db *, int64_t id, db_user_cb *, void *arg, struct verr *);
 int db_user_each(struct db *, db_user_cb *, void *arg, struct verr *);
 
 struct db_session {
@@ -404,20 +405,14 @@ int db_key_revoke(struct db *, int64_t key_id, int64_t user_id, struct verr *);
 
 /* ---- events ---- */
 
+/* What operators may want to look up; the time is added. */
 struct db_event {
-	int64_t id; /* set by the database */
-	const char *at; /* set by db_event_add */
 	int64_t user_id; /* 0: nobody */
-	const char *user; /* name; read only */
 	const char *workload_id; /* or NULL */
 	const char *what;
-	const char *detail;
+	const char *detail; /* or NULL */
 };
-typedef int db_event_cb(void *, const struct db_event *, struct verr *);
 int db_event_add(struct db *, const struct db_event *, struct verr *);
-/* Newest first; before 0: from the newest. */
-int db_event_each(struct db *, int64_t before, unsigned limit, db_event_cb *,
-	void *arg, struct verr *);
 
 /* ---- the queue ---- */
 

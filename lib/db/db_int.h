@@ -19,6 +19,7 @@ struct db {
 	pid_t pid; /* the process that opened it */
 	bool sealed; /* no statement may be prepared any more */
 	bool in_tx; /* between db_begin and its end */
+	bool unsure; /* a sync has failed */
 	const char *denied; /* what the authorizer last refused */
 	struct gate *gate; /* NULL: an administrator's */
 	sqlite3_stmt *statements[SQL_NAMES];

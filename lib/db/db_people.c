@@ -92,15 +92,6 @@ db_user_by_name(struct db *db, const char *name, db_user_cb *cb, void *arg,
 }
 
 int
-db_user_by_id(
-	struct db *db, int64_t id, db_user_cb *cb, void *arg, struct verr *e)
-{
-	struct query v_autoquery q = query_start(db, SQL_USER_BY_ID);
-	bind_i64(&q, 1, id);
-	return one_user(&q, cb, arg, e);
-}
-
-int
 db_user_each(struct db *db, db_user_cb *cb, void *arg, struct verr *e)
 {
 	struct query v_autoquery q = query_start(db, SQL_USERS);
@@ -318,27 +309,6 @@ db_event_add(struct db *db, const struct db_event *event, struct verr *e)
 	bind_text(&q, 4, event->what);
 	bind_text(&q, 5, event->detail != NULL ? event->detail : "");
 	return query_run(&q, e) == -1 ? -1 : 0;
-}
-
-int
-db_event_each(struct db *db, int64_t before, unsigned limit, db_event_cb *cb,
-	void *arg, struct verr *e)
-{
-	struct query v_autoquery q = query_start(db, SQL_EVENTS);
-	bind_i64(&q, 1, before == 0 ? INT64_MAX : before);
-	bind_i64(&q, 2, limit);
-	int r = 0;
-	while (r == 0 && (r = query_step(&q, e)) == 1) {
-		struct db_event event = {.id = col_i64(&q, 0),
-			.at = col_text(&q, 1),
-			.user_id = col_i64(&q, 2),
-			.user = col_text(&q, 3),
-			.workload_id = col_text(&q, 4),
-			.what = col_text(&q, 5),
-			.detail = col_text(&q, 6)};
-		r = cb(arg, &event, e);
-	}
-	return r == -1 ? -1 : 0;
 }
 
 int

@@ -209,8 +209,6 @@ const struct sql_statement sql_statements[] = {
 	[SQL_USER_BY_NAME] = {"SELECT " PERSON
 			      " FROM users u WHERE u.name = ?1",
 		PEOPLE},
-	[SQL_USER_BY_ID] = {"SELECT " PERSON " FROM users u WHERE u.id = ?1",
-		PEOPLE},
 	[SQL_USERS] = {"SELECT " PERSON " FROM users u ORDER BY u.id", PEOPLE},
 	[SQL_SESSION_ADD] =
 		{"INSERT INTO sessions (token_hash, user_id, csrf,"
@@ -257,11 +255,6 @@ const struct sql_statement sql_statements[] = {
 	[SQL_EVENT_ADD] = {"INSERT INTO events (at, user_id, workload_id, what,"
 			   " detail) VALUES (?1, ?2, ?3, ?4, ?5)",
 		ANY},
-	[SQL_EVENTS] = {"SELECT e.id, e.at, ifnull(e.user_id, 0), u.name,"
-			" e.workload_id, e.what, e.detail"
-			" FROM events e LEFT JOIN users u ON u.id = e.user_id"
-			" WHERE e.id < ?1 ORDER BY e.id DESC LIMIT ?2",
-		PEOPLE},
 
 	[SQL_POLL] = {"SELECT isolation, sum(n) FROM workload_counts"
 		      " WHERE user_id = 0 AND status = 'pending'"
@@ -308,9 +301,6 @@ const struct sql_statement sql_statements[] = {
 		      " cpu_ms, memory_mib, vcpus, processes, disk_mib,"
 		      " output_bytes, code_hash, attempt FROM workloads"
 		      " WHERE id = ?1",
-		SQL_QUEUE},
-	[SQL_RUN_OF_TOKEN] = {"SELECT workload_id FROM runs WHERE id = ?1"
-			      " AND token = ?2 AND status = 'running'",
 		SQL_QUEUE},
 	[SQL_RUN_STARTED] = {"UPDATE runs SET started_at = ?3 WHERE id = ?1"
 			     " AND token = ?2 AND status = 'running'"

@@ -194,7 +194,7 @@ transact(struct queue *q, struct verr *e)
 	}
 	if (db_commit(q->db, durable, e) == -1) {
 		undo_all(q);
-		if (strstr(e->msg, "the outcome is unknown") != NULL) {
+		if (db_is_unsure(q->db)) {
 			/*
 			 * After a failed sync nobody knows what the disk has.
 			 * A new life reads it and settles what it finds.

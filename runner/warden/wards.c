@@ -121,8 +121,12 @@ wards_fork(struct warden *w, const struct proto_message *m, int channel)
 {
 	struct verr e;
 	struct ward *s = &w->wards[m->slot];
-	if (s->pid != -1 || s->unswept || w->stopping) {
+	if (s->pid != -1 || s->unswept) {
 		log_error("slot %u was asked for while it is in use", m->slot);
+		return;
+	}
+	if (w->stopping) {
+		tell(w, PROTO_FREE, m->tier, m->slot);
 		return;
 	}
 	s->tier = m->tier;

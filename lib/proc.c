@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,6 +24,20 @@ proc_pidfd(pid_t pid, struct verr *e)
 	if (fd == -1)
 		return verr_set(e, VERR_HOST, errno, "pidfd_open %d", pid);
 	return fd;
+}
+
+int
+proc_boot_id(char out[PROC_BOOT_ID_BYTES], struct verr *e)
+{
+	static const char path[] = "/proc/sys/kernel/random/boot_id";
+	struct buf v_autobuf text = BUF(PROC_BOOT_ID_BYTES);
+	if (fd_read_file(AT_FDCWD, path, &text, e) == -1)
+		return -1;
+	if (text.len < PROC_BOOT_ID_BYTES - 1)
+		return verr_set(e, VERR_HOST, 0, "%s is too short", path);
+	memcpy(out, text.data, PROC_BOOT_ID_BYTES - 1);
+	out[PROC_BOOT_ID_BYTES - 1] = '\0';
+	return 0;
 }
 
 int

@@ -45,6 +45,10 @@ int proc_die_with_parent(struct verr *);
 /* pidfd_send_signal; a process that is gone already is success. */
 int proc_kill(int pidfd, int signal, struct verr *);
 
+/* What tells this boot of the machine from every other: a UUID as text. */
+#define PROC_BOOT_ID_BYTES 37
+int proc_boot_id(char out[PROC_BOOT_ID_BYTES], struct verr *);
+
 /* A pidfd for a process, close-on-exec. */
 int proc_pidfd(pid_t, struct verr *);
 

@@ -33,6 +33,7 @@
 #include "db_gate.h"
 #include "fd.h"
 #include "poison.h"
+#include "proc.h"
 
 #define GATE_MAGIC 0x76676133u /* raised when a layout changes */
 #define WAITERS 0x80000000u /* in a lock: somebody sleeps */
@@ -53,15 +54,14 @@ lock_file(int fd, short type)
 static int
 set_up(struct gate_head *h, size_t size, struct verr *e)
 {
-	struct buf v_autobuf boot_id = BUF(sizeof(h->boot_id) - 1);
-	if (fd_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &boot_id,
-		    e) == -1)
+	char boot_id[sizeof(h->boot_id)] = "";
+	if (proc_boot_id(boot_id, e) == -1)
 		return -1;
 	if (h->magic == GATE_MAGIC &&
-		memcmp(h->boot_id, boot_id.data, boot_id.len) == 0)
+		memcmp(h->boot_id, boot_id, sizeof(boot_id)) == 0)
 		return 0;
 	memset(h, 0, size);
-	memcpy(h->boot_id, boot_id.data, boot_id.len);
+	memcpy(h->boot_id, boot_id, sizeof(boot_id));
 	h->magic = GATE_MAGIC;
 	return 0;
 }

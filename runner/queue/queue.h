@@ -11,6 +11,7 @@
 #include "conf.h"
 #include "db.h"
 #include "pool.h"
+#include "proc.h"
 #include "proto.h"
 #include "publish.h"
 #include "run.h"
@@ -144,7 +145,7 @@ struct queue {
 	int signals;
 	int control; /* to the warden */
 	int64_t now_ns;
-	char boot_id[64];
+	char boot_id[PROC_BOOT_ID_BYTES];
 	unsigned cpus;
 
 	struct bell bell;

@@ -18,7 +18,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,9 +26,11 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "events.h"
 #include "fd.h"
 #include "log.h"
 #include "poison.h"
+#include "proc.h"
 #include "queue.h"
 #include "roles.h"
 #include "vtime.h"
@@ -40,27 +41,14 @@
 static int
 watch(struct queue *q, int fd, unsigned what, struct verr *e)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.u32 = what};
-	if (epoll_ctl(q->epoll, EPOLL_CTL_ADD, fd, &ev) == -1)
-		return verr_set(e, VERR_HOST, errno, "epoll");
-	return 0;
+	return events_watch(q->epoll, fd, what, e);
 }
 
 static int
 open_events(struct queue *q, struct verr *e)
 {
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	if (sigprocmask(SIG_SETMASK, &set, NULL) == -1)
-		return verr_set(e, VERR_HOST, errno, "signal mask");
-	q->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	q->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (q->signals == -1 || q->epoll == -1)
-		return verr_set(e, VERR_HOST, errno, "signalfd or epoll");
+	if (events_open(&q->epoll, &q->signals, e) == -1)
+		return -1;
 	if (fcntl(PROTO_FD, F_SETFD, FD_CLOEXEC) == -1)
 		return verr_set(e, VERR_INPUT, errno,
 			"the queue role is started by vulcan-runner itself");
@@ -68,18 +56,6 @@ open_events(struct queue *q, struct verr *e)
 	if (watch(q, q->signals, WATCH_SIGNALS, e) == -1)
 		return -1;
 	return watch(q, q->control, WATCH_CONTROL, e);
-}
-
-static int
-read_boot_id(struct queue *q, struct verr *e)
-{
-	struct buf v_autobuf b = BUF(sizeof(q->boot_id) - 1);
-	if (fd_read_file(AT_FDCWD, "/proc/sys/kernel/random/boot_id", &b, e) ==
-		-1)
-		return -1;
-	snprintf(q->boot_id, sizeof(q->boot_id), "%s", buf_text(&b));
-	q->boot_id[strcspn(q->boot_id, "\n")] = '\0';
-	return 0;
 }
 
 static int
@@ -105,7 +81,7 @@ open_all(struct queue *q, struct verr *e)
 {
 	char path[CONF_PATH_BYTES + 16];
 	snprintf(path, sizeof(path), "%s/vulcan.db", q->conf->state);
-	if (open_events(q, e) == -1 || read_boot_id(q, e) == -1 ||
+	if (open_events(q, e) == -1 || proc_boot_id(q->boot_id, e) == -1 ||
 		seats_init(q, e) == -1 || waiters_init(&q->waiters, e) == -1)
 		return -1;
 	q->farewells = calloc(FAREWELLS, sizeof(*q->farewells));

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "events.h"
 #include "fd.h"
 #include "log.h"
 #include "poison.h"
@@ -37,11 +38,7 @@
 int
 warden_watch(struct warden *w, int fd, unsigned what, struct verr *e)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.u32 = what};
-	if (epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &ev) == -1 &&
-		errno != EEXIST)
-		return verr_set(e, VERR_HOST, errno, "epoll");
-	return 0;
+	return events_watch(w->epoll, fd, what, e);
 }
 
 void
@@ -53,24 +50,6 @@ warden_forget(struct warden *w)
 		fd_close(mine[i]);
 	for (unsigned i = 0; w->wards != NULL && i < w->conf->slots; i++)
 		fd_close(&w->wards[i].pidfd);
-}
-
-static int
-open_signals(struct warden *w, struct verr *e)
-{
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	if (sigprocmask(SIG_SETMASK, &set, NULL) == -1)
-		return verr_set(e, VERR_HOST, errno, "signal mask");
-	w->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	w->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (w->signals == -1 || w->epoll == -1)
-		return verr_set(e, VERR_HOST, errno, "signalfd or epoll");
-	return warden_watch(w, w->signals, WATCH_SIGNALS, e);
 }
 
 /* A descriptor for each slot's keeper; lowering the ceiling is the host's. */
@@ -292,8 +271,10 @@ serve(struct warden *w, struct verr *e)
 			"vulcan-runner must be started as root; it gives its "
 			"rights away role by role");
 	raise_files();
-	if (open_signals(w, e) == -1 || host_lock(w, e) == -1 ||
-		host_folders(w->conf, e) == -1 || wards_init(w, e) == -1)
+	if (events_open(&w->epoll, &w->signals, e) == -1 ||
+		warden_watch(w, w->signals, WATCH_SIGNALS, e) == -1 ||
+		host_lock(w, e) == -1 || host_folders(w->conf, e) == -1 ||
+		wards_init(w, e) == -1)
 		return -1;
 	host_remove_ready(w);
 	host_open_backends(w);

@@ -480,16 +480,18 @@ class TestB12Zygote(VulcanCase):
         self.prints("console.log(2)", "2\n")
 
     def test_b12_stopped(self):
+        """A host that stands still is replaced; nobody has to wake it."""
         old = self.one()
         os.kill(old.pid, signal.SIGSTOP)
         job = self.api.submit("console.log(1)")
         try:
             record = self.api.wait(job["id"], 45)
             self.assertIn(record["status"], ("completed", "failed"))
+            self.prints("console.log(2)", "2\n")
+            self.assertNotEqual(self.one().pid, old.pid)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(old.pid, signal.SIGCONT)
-        self.prints("console.log(2)", "2\n")
 
     def guests(self):
         return [p for p in self.v.slot_processes() if "isolate" in p.name]

@@ -26,7 +26,6 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include "events.h"
 #include "fd.h"
 #include "log.h"
 #include "poison.h"
@@ -34,6 +33,7 @@
 #include "queue.h"
 #include "roles.h"
 #include "vtime.h"
+#include "watch.h"
 
 #define EVENTS 256
 #define RINGS_PER_TURN 256
@@ -41,13 +41,13 @@
 static int
 watch(struct queue *q, int fd, unsigned what, struct verr *e)
 {
-	return events_watch(q->epoll, fd, what, e);
+	return watch_add(q->epoll, fd, what, e);
 }
 
 static int
 open_events(struct queue *q, struct verr *e)
 {
-	if (events_open(&q->epoll, &q->signals, e) == -1)
+	if (watch_open(&q->epoll, &q->signals, e) == -1)
 		return -1;
 	if (fcntl(PROTO_FD, F_SETFD, FD_CLOEXEC) == -1)
 		return verr_set(e, VERR_INPUT, errno,

@@ -22,7 +22,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "events.h"
 #include "fd.h"
 #include "log.h"
 #include "poison.h"
@@ -30,6 +29,7 @@
 #include "roles.h"
 #include "vtime.h"
 #include "warden.h"
+#include "watch.h"
 
 #define QUEUE_WAIT_MS 100 /* before the second start in a row */
 #define QUEUE_WAIT_MAX 5000 /* and the longest wait */
@@ -38,7 +38,7 @@
 int
 warden_watch(struct warden *w, int fd, unsigned what, struct verr *e)
 {
-	return events_watch(w->epoll, fd, what, e);
+	return watch_add(w->epoll, fd, what, e);
 }
 
 void
@@ -271,7 +271,7 @@ serve(struct warden *w, struct verr *e)
 			"vulcan-runner must be started as root; it gives its "
 			"rights away role by role");
 	raise_files();
-	if (events_open(&w->epoll, &w->signals, e) == -1 ||
+	if (watch_open(&w->epoll, &w->signals, e) == -1 ||
 		warden_watch(w, w->signals, WATCH_SIGNALS, e) == -1 ||
 		host_lock(w, e) == -1 || host_folders(w->conf, e) == -1 ||
 		wards_init(w, e) == -1)

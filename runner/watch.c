@@ -5,11 +5,11 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
-#include "events.h"
 #include "poison.h"
+#include "watch.h"
 
 int
-events_open(int *ret_epoll, int *ret_signals, struct verr *e)
+watch_open(int *ret_epoll, int *ret_signals, struct verr *e)
 {
 	sigset_t set;
 	sigemptyset(&set);
@@ -27,7 +27,7 @@ events_open(int *ret_epoll, int *ret_signals, struct verr *e)
 }
 
 int
-events_watch(int epoll, int fd, unsigned what, struct verr *e)
+watch_add(int epoll, int fd, unsigned what, struct verr *e)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.u32 = what};
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ev) == -1 && errno != EEXIST)

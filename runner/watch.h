@@ -1,6 +1,6 @@
 /* What both roles of the runner wait with: an epoll and their signals. */
-#ifndef EVENTS_H
-#define EVENTS_H
+#ifndef WATCH_H
+#define WATCH_H
 
 #include "verr.h"
 
@@ -9,9 +9,9 @@
  * non-blocking signalfd of them. Both descriptors are the caller's, also those
  * that were made before a failure.
  */
-int events_open(int *ret_epoll, int *ret_signals, struct verr *);
+int watch_open(int *ret_epoll, int *ret_signals, struct verr *);
 
 /* Tells `what` in data.u32 when fd is readable; twice is once. */
-int events_watch(int epoll, int fd, unsigned what, struct verr *);
+int watch_add(int epoll, int fd, unsigned what, struct verr *);
 
 #endif

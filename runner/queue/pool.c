@@ -4,6 +4,7 @@
 
 #define SECOND_NS INT64_C(1000000000)
 #define MAKE_NS INT64_C(5000000) /* before one was measured */
+#define LEAST 6 /* so that half of them can be made later, in a pause */
 #define CHANCE 3 /* arrivals come in bursts */
 
 /* Arrivals a second: what is gone of the last one fades as this one grows. */
@@ -45,7 +46,7 @@ pool_target(
 	if (c->arrival_ns == 0 || now_ns - c->arrival_ns >= b->idle_ns)
 		return 0;
 	int64_t make = c->make_ns == 0 ? MAKE_NS : c->make_ns;
-	int64_t want = rate_at(c, now_ns) * make * CHANCE / SECOND_NS + 1;
+	int64_t want = rate_at(c, now_ns) * make * CHANCE / SECOND_NS + LEAST;
 	return want > b->class_max ? b->class_max : (unsigned)want;
 }
 

@@ -32,7 +32,7 @@ void pool_made(struct pool_class *, int64_t took_ns);
 
 /*
  * How many to hold ready now: as many as arrive in the time that making one
- * takes, with room for chance, and one more; 0 after the quiet time.
+ * takes, with room for chance, and a few more; 0 after the quiet time.
  */
 unsigned pool_target(
 	const struct pool_class *, const struct pool_bounds *, int64_t now_ns);

@@ -64,8 +64,11 @@ tend_class(struct queue *q, enum tier t, enum runtime r,
 	unsigned target = pool_target(&q->pool[t][r], b, q->now_ns);
 	if (target == 0)
 		return;
-	unsigned missing =
-		pool_missing(target, ahead(q, t, r), ahead(q, -1, -1), b);
+	unsigned have = ahead(q, t, r);
+	/* Making them takes a processor from the runs that are under way. */
+	if (have > target / 2 && seats_count(q, SEAT_BUSY) > 0)
+		return;
+	unsigned missing = pool_missing(target, have, ahead(q, -1, -1), b);
 	for (unsigned i = 0; i < missing && i < STARTS_PER_TURN; i++) {
 		struct verr e;
 		int slot = seats_find_free(q);

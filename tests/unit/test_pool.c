@@ -26,7 +26,7 @@ nothing_before_the_first(void **state)
 	struct pool_class c = {0};
 	assert_int_equal(pool_target(&c, &bounds, START), 0);
 	pool_arrival(&c, START);
-	assert_int_equal(pool_target(&c, &bounds, START), 1);
+	assert_int_equal(pool_target(&c, &bounds, START), 6);
 }
 
 static void
@@ -37,9 +37,9 @@ follows_demand(void **state)
 		int64_t gap_ms, make_ms;
 		unsigned least, most;
 	} rows[] = {
-		{1000, 4, 1, 1}, /* one a second */
-		{10, 4, 2, 3}, /* a hundred a second */
-		{2, 4, 6, 8}, /* five hundred */
+		{1000, 4, 6, 6}, /* one a second */
+		{10, 4, 7, 8}, /* a hundred a second */
+		{2, 4, 11, 13}, /* five hundred */
 		{1, 10, 16, 16}, /* more than the ceiling */
 		{100, 2000, 16, 16}, /* slow to make */
 	};
@@ -64,10 +64,10 @@ empties_when_quiet(void **state)
 	for (int i = 0; i < 1000; i++)
 		pool_arrival(&c, START + i * MS);
 	int64_t last = START + 999 * MS;
-	assert_true(pool_target(&c, &bounds, last + MS) > 1);
-	assert_int_equal(pool_target(&c, &bounds, last + 5000 * MS), 1);
+	assert_true(pool_target(&c, &bounds, last + MS) > 6);
+	assert_int_equal(pool_target(&c, &bounds, last + 5000 * MS), 6);
 	assert_int_equal(
-		pool_target(&c, &bounds, last + bounds.idle_ns - 1), 1);
+		pool_target(&c, &bounds, last + bounds.idle_ns - 1), 6);
 	assert_int_equal(pool_target(&c, &bounds, last + bounds.idle_ns), 0);
 }
 

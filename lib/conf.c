@@ -64,7 +64,7 @@ static const struct setting settings[] = {
 		4294967293, 61101, NULL, "user of the queue role"},
 	{"group", TYPE_GROUP, offsetof(struct conf, group_gid), 1, 4294967293,
 		61100, NULL, "group that shares the database"},
-	NUMBER(slot_uid_first, 1000, 4294900000, 61200,
+	NUMBER(slot_uid_first, 1000, 4294900000, 1900000000,
 		"user id of the first sandbox slot; the others follow"),
 	NUMBER(slots, 1, 4096, 128, "sandboxes that may exist at once"),
 	NUMBER(web_workers, 1, 256, 24, "FastCGI processes"),

@@ -1,6 +1,7 @@
 /* vulcan-runner: enters the role that its arguments name. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf.h"
@@ -35,6 +36,8 @@ main(int argc, char **argv)
 	bool queue = argc - optind == 1 && strcmp(argv[optind], "queue") == 0;
 	if (argc != optind && !queue)
 		return usage();
+	/* Whatever it was started with: guests read what is laid out. */
+	umask(0022);
 	log_open(queue ? "queue" : "warden");
 	static struct conf conf;
 	struct verr e;

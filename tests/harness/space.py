@@ -8,9 +8,11 @@ network has a loopback only (with 169.254.169.254 on it, as a decoy).
 import ctypes
 import fcntl
 import os
+import pathlib
 import signal
 import socket
 import shutil
+import stat
 import struct
 import sys
 import tempfile
@@ -24,6 +26,8 @@ MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 PR_SET_PDEATHSIG = 1
 SIOCSIFADDR, SIOCSIFNETMASK, SIOCSIFFLAGS = 0x8916, 0x891C, 0x8914
 IFF_UP, IFF_RUNNING, IFF_LOOPBACK = 0x1, 0x40, 0x8
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
 
 METADATA_ADDRESS = "169.254.169.254"
 
@@ -57,6 +61,50 @@ def _own_tmp():
     return folder
 
 
+def _hidden_behind():
+    """The folder that keeps others, or us with our own /tmp, from the tree."""
+    for parent in reversed(TOP.parents):
+        if str(parent) == "/tmp":
+            return parent
+        if not parent.stat().st_mode & stat.S_IXOTH:
+            return parent
+    return None
+
+
+def _keep_tree():
+    """Holds the tree aside while a folder above it is covered."""
+    _check(libc.mount(b"none", b"/mnt", b"tmpfs", 0, b"mode=755"),
+           "mount a tmpfs on /mnt")
+    os.mkdir("/mnt/tree")
+    _check(libc.mount(str(TOP).encode(), b"/mnt/tree", None,
+                      MS_BIND | MS_REC, None), "mount --bind the tree aside")
+
+
+def _put_tree_back():
+    TOP.mkdir(mode=0o755, parents=True, exist_ok=True)
+    _check(libc.mount(b"/mnt/tree", str(TOP).encode(), None,
+                      MS_BIND | MS_REC, None), "mount --bind the tree back")
+
+
+def _place():
+    """A /tmp of our own, and the tree at its path where anyone may enter.
+
+    The processes under test run as users of their own. They could not reach
+    a tree below a folder such as /root, nor one below the /tmp that we cover.
+    """
+    behind = _hidden_behind()
+    if behind is not None:
+        _keep_tree()
+    folder = _own_tmp()
+    if behind is not None:
+        if str(behind) != "/tmp":
+            _check(libc.mount(b"none", str(behind).encode(), b"tmpfs", 0,
+                              b"mode=755"), f"mount a tmpfs on {behind}")
+        _put_tree_back()
+        os.chdir(TOP)
+    return folder
+
+
 def _reap_until(main, folder):
     """Process 1: collects orphans until the tests themselves have ended."""
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -87,7 +135,7 @@ def enter():
     _check(libc.mount(b"proc", b"/proc", b"proc",
                       MS_NOSUID | MS_NODEV | MS_NOEXEC, None), "mount /proc")
     _loopback_up()
-    folder = _own_tmp()
+    folder = _place()
     main = os.fork()
     if main != 0:
         _reap_until(main, folder)

@@ -103,6 +103,15 @@ class TestRun(unittest.TestCase):
         self.assertEqual((self.state / "url").read_text(), url)
         self.assertNotEqual(self.pids()["runner"], first["runner"])
 
+    def test_below_a_closed_folder(self):
+        """As below /root: each program gets a view that it can reach."""
+        self.state.chmod(0o700)
+        self.state = self.state / "state"
+        self.addCleanup(self.command, "stop", check=False)
+        self.assertIn("completed", self.command("run").stdout)
+        self.command("stop")
+        self.assertEqual(list(pathlib.Path("/run").glob("vulcan-*")), [])
+
     def test_port_in_use(self):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))

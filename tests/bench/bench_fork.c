@@ -232,6 +232,7 @@ serve(const char *host, struct verr *e)
 {
 	static struct conf conf;
 	conf_defaults(&conf);
+	conf.slot_uid_first = UID_FIRST;
 	snprintf(conf.isolate_host, sizeof(conf.isolate_host), "%s", host);
 	snprintf(conf.state, sizeof(conf.state), "/bench/%ld", (long)getpid());
 	struct backend *b;

@@ -281,6 +281,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	struct conf conf;
 	conf_defaults(&conf);
+	conf.slot_uid_first = UID_FIRST;
 	snprintf(conf.isolate_host, sizeof(conf.isolate_host), "%s", argv[1]);
 	snprintf(conf.state, sizeof(conf.state), "/bench/%d", getpid());
 	if (backend_open(TIER_ISOLATE, &conf, &b.backend, &e) == -1)

@@ -65,6 +65,7 @@ tier_open(void (*change)(struct conf *))
 	}
 	signal(SIGPIPE, SIG_IGN);
 	conf_defaults(&conf);
+	conf.slot_uid_first = FIXTURE_UID;
 	snprintf(conf.state, sizeof(conf.state), "/test/%d", getpid());
 	if (find_host(conf.isolate_host, sizeof(conf.isolate_host)) == -1) {
 		print_message("skipped: vulcan-isolate is not built\n");

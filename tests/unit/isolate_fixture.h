@@ -5,6 +5,7 @@
 #include "backend.h"
 
 #define FIXTURE_FILES 8
+#define FIXTURE_UID 61200 /* of slot 0 */
 
 /* A program and its limits; 0 is the fixture's usual limit. */
 struct program {

@@ -382,7 +382,7 @@ test_probe(void **state)
 	(void)state;
 	if (backend == NULL)
 		skip();
-	const struct sandbox_slot slot = {5, 61205, "slot-5"};
+	const struct sandbox_slot slot = {5, FIXTURE_UID + 5, "slot-5"};
 	struct backend_caps caps;
 	struct verr e;
 	assert_int_equal(backend_probe(backend, &slot, &caps, &e), 1);

@@ -309,7 +309,7 @@ test_without_root(void **state)
 		sink.ctx = &o;
 		struct sandbox *sb =
 			tier_create(backend, RUNTIME_TYPESCRIPT, 4);
-		if (proc_become(61204, 61204, &e) == -1)
+		if (proc_become(FIXTURE_UID + 4, FIXTURE_UID + 4, &e) == -1)
 			_exit(2);
 		if (backend_start(sb, &spec, WARMTH_COLD, &sink, &e) == -1 ||
 			backend_wait(sb, -1, &e) == -1 ||
@@ -560,7 +560,7 @@ test_stopped_host(void **state)
 	if (backend == NULL)
 		skip();
 	unsigned before = generation();
-	const struct sandbox_slot slot = {0, 61200, "slot-0"};
+	const struct sandbox_slot slot = {0, FIXTURE_UID, "slot-0"};
 	const struct sandbox_class class = {TIER_ISOLATE, RUNTIME_JAVASCRIPT};
 	struct sandbox *sb;
 	struct backend_caps caps;
@@ -674,7 +674,7 @@ run_on_version_2(void)
 	const struct isolate_sandbox *s = (struct isolate_sandbox *)sb;
 	expect_group(s->pid, "/slot-5\n");
 	expect_group(s->job->pid, "/slot-5\n");
-	const struct sandbox_slot slot = {5, 61205, "slot-5"};
+	const struct sandbox_slot slot = {5, FIXTURE_UID + 5, "slot-5"};
 	struct verr e;
 	int64_t give_up = vtime_mono_ns() + 5000 * VTIME_NS_PER_MS;
 	while (backend_sweep(b, &slot, &e) == -1) {
@@ -722,7 +722,7 @@ test_absent(void **state)
 	if (backend == NULL)
 		skip();
 	struct backend *none = tier_open(no_such_host);
-	const struct sandbox_slot slot = {0, 61200, "slot-0"};
+	const struct sandbox_slot slot = {0, FIXTURE_UID, "slot-0"};
 	struct backend_caps caps;
 	struct verr e;
 	assert_int_equal(backend_probe(none, &slot, &caps, &e), 0);

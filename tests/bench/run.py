@@ -85,6 +85,15 @@ def take(name, measure, bench, figures):
     return False
 
 
+def called(name, wanted):
+    """Whether a group of figures, such as P1-P3, is meant by P2."""
+    names = [name]
+    first, _, last = name.partition("-")
+    if last and first[1:].isdigit() and last[1:].isdigit():
+        names += [f"P{n}" for n in range(int(first[1:]), int(last[1:]) + 1)]
+    return any(fnmatch.fnmatchcase(n, w) for n in names for w in wanted)
+
+
 def main(argv):
     if len(argv) not in (2, 3):
         sys.exit(__doc__)
@@ -94,7 +103,7 @@ def main(argv):
     figures, broken = [], []
     for module in MODULES:
         for name, measure in module.FIGURES.items():
-            if any(fnmatch.fnmatchcase(name, w) for w in wanted):
+            if called(name, wanted):
                 if take(name, measure, bench, figures):
                     broken.append(name)
     if not figures and not broken:

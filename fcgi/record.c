@@ -7,6 +7,7 @@
 #include "poison.h"
 #include "record.h"
 #include "respond.h"
+#include "run.h"
 #include "utf8.h"
 
 /* Base64 of the largest output fits with room for the rest. */
@@ -132,21 +133,6 @@ on_artifact(void *arg, const struct db_artifact *a, struct verr *e)
 }
 
 static void
-write_limits(struct json *j, const struct run_limits *l)
-{
-	json_key(j, "limits");
-	json_object(j);
-	json_key_u64(j, "wall_ms", l->wall_ms);
-	json_key_u64(j, "cpu_ms", l->cpu_ms);
-	json_key_u64(j, "memory_mib", l->memory_mib);
-	json_key_u64(j, "vcpus", l->vcpus);
-	json_key_u64(j, "processes", l->processes);
-	json_key_u64(j, "disk_mib", l->disk_mib);
-	json_key_u64(j, "output_bytes", l->output_bytes);
-	json_object_end(j);
-}
-
-static void
 write_struck(struct json *j, const struct db_workload *w)
 {
 	json_key(j, "limit");
@@ -176,7 +162,7 @@ write_asked(struct json *j, const struct db_workload *w)
 	json_key_text(j, "runtime", runtime_text(w->runtime));
 	json_key_text(j, "image", w->image);
 	json_key_text(j, "entrypoint", w->entrypoint);
-	write_limits(j, &w->limits);
+	run_limits_write(j, &w->limits);
 	json_key_text(j, "network", w->network);
 	kept(j, "labels", w->labels);
 	json_key(j, "priority");

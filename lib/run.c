@@ -415,3 +415,18 @@ run_signal_text(int signal, char room[16])
 		snprintf(room, 16, "SIG%d", signal);
 	return room;
 }
+
+void
+run_limits_write(struct json *j, const struct run_limits *l)
+{
+	json_key(j, "limits");
+	json_object(j);
+	json_key_u64(j, "wall_ms", l->wall_ms);
+	json_key_u64(j, "cpu_ms", l->cpu_ms);
+	json_key_u64(j, "memory_mib", l->memory_mib);
+	json_key_u64(j, "vcpus", l->vcpus);
+	json_key_u64(j, "processes", l->processes);
+	json_key_u64(j, "disk_mib", l->disk_mib);
+	json_key_u64(j, "output_bytes", l->output_bytes);
+	json_object_end(j);
+}

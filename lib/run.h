@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "json.h"
 #include "verr.h"
 #include "words.h"
 
@@ -20,6 +21,9 @@ struct run_limits {
 	uint64_t disk_mib;
 	uint64_t output_bytes; /* stdout and stderr together */
 };
+
+/* The member "limits" of an object: in a spec and in a record alike. */
+void run_limits_write(struct json *, const struct run_limits *);
 
 #define RUN_META_MAX 32
 #define RUN_META_KEY_BYTES 40

@@ -68,21 +68,6 @@ run_t_ms(const struct run *r, int64_t t_ns)
 
 /* ---- what the keeper is to be given ---- */
 
-static void
-spec_limits(struct json *j, const struct run_limits *l)
-{
-	json_key(j, "limits");
-	json_object(j);
-	json_key_u64(j, "wall_ms", l->wall_ms);
-	json_key_u64(j, "cpu_ms", l->cpu_ms);
-	json_key_u64(j, "memory_mib", l->memory_mib);
-	json_key_u64(j, "vcpus", l->vcpus);
-	json_key_u64(j, "processes", l->processes);
-	json_key_u64(j, "disk_mib", l->disk_mib);
-	json_key_u64(j, "output_bytes", l->output_bytes);
-	json_object_end(j);
-}
-
 static int
 add_spec(struct run *r, const struct db_spec *s, struct verr *e)
 {
@@ -99,7 +84,7 @@ add_spec(struct run *r, const struct db_spec *s, struct verr *e)
 	json_raw(&j, s->args, strlen(s->args));
 	json_key(&j, "env");
 	json_raw(&j, s->env, strlen(s->env));
-	spec_limits(&j, &s->limits);
+	run_limits_write(&j, &s->limits);
 	json_object_end(&j);
 	if (json_end(&j, e) == -1)
 		return -1;
